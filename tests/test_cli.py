@@ -45,6 +45,8 @@ def work(tmp_path_factory, tiny_npz):
             *("search", "--data", tiny_npz, "--table", "table.json", "--epochs", 1),
             *("--batch-size", 32, "--run", "first", "--seed", 1, "--json"),
             *("--mode", "sampled", "--hypernetwork", "mlp", "--sampler", "dirichlet"),
+            *("--order", 2, "--precision", "float32", "--patience", 3),
+            *("--strategy", "single", "--keep", 2),
         )
         exported = succeed(
             *("export", "--budget", "0.3,0.5,0.2", "--epochs", 2, "--batch-size", 16),
@@ -73,7 +75,7 @@ def test_a_search_leaves_a_whole_run(work):
     assert searched["run"] == "runs/first"
     assert searched["epochs"] == 1
     names = {path.name for path in (folder / "runs" / "first").iterdir()}
-    weights = {"checkpoint-1", "supernet", "hypernetwork"}
+    weights = {"checkpoint-0001-000000", "supernet", "hypernetwork"}
     assert {f"{name}.weights.h5" for name in weights} <= names
     assert {"run.toml", "table.json", "state.json", "history.csv"} <= names
 

@@ -39,6 +39,11 @@ def test_a_wrong_setting_is_named(tmp_path, text, message):
         ({"warmup": 2}, "warmup must be from 0 to 1, got 2"),
         ({"end_temperature": 0}, r"end_temperature must be from 0\.01, got 0"),
         ({"epochs": 0}, "epochs must be from 1, got 0"),
+        ({"order": 3}, "order must be from 1 to 2, got 3"),
+        (
+            {"order": 2, "precision": "mixed_bfloat16"},
+            "order 2 needs precision float32",
+        ),
     ],
 )
 def test_a_search_that_could_not_run_is_refused(values, message):

@@ -8,7 +8,13 @@ import tensorflow as tf
 from tfnas import data as data_module
 from tfnas.data import Dataset, load
 from tfnas.errors import DataError
-from tfnas.pipeline import augment, calibration_images, scale, search_batches
+from tfnas.pipeline import (
+    augment,
+    calibration_images,
+    scale,
+    search_batches,
+    search_halves,
+)
 from tfnas.space import CellSpace
 
 
@@ -53,6 +59,27 @@ def test_an_epoch_is_the_same_for_who_begins_with_it():
 
     np.testing.assert_array_equal(late, whole[2 * steps :])
     assert np.any(whole[0] != whole[steps])
+
+
+def test_halves_of_an_odd_training_set_end_their_epochs_together():
+    # 21 - 2 held out = 19: halves of 10 and 9, batches of 5 and of 5
+    halves = search_halves(numbered(21), 5, 0)
+
+    whole = [np.array(a) for (a, _), _ in halves.batches(0, 0, 3)]
+    late = [np.array(a) for (a, _), _ in halves.batches(1, 0, 3)]
+
+    assert halves.steps == 1
+    assert len(whole) == 3
+    np.testing.assert_array_equal(late, whole[1:])
+
+
+def test_an_epoch_is_the_same_for_who_begins_in_its_middle():
+    halves = search_halves(numbered(200), 10, 0)
+
+    whole = [np.array(b) for _, (b, _) in halves.batches(0, 0, 2)]
+    late = [np.array(b) for _, (b, _) in halves.batches(0, 4, 2)]
+
+    np.testing.assert_array_equal(late, whole[4:])
 
 
 def test_too_few_images_for_a_batch_are_refused():

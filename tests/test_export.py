@@ -11,7 +11,7 @@ from tfnas.config import SearchConfig, TrainConfig
 from tfnas.errors import TfnasError
 from tfnas.export import card_text, export_member, measured_ms, member_facts, sentence
 from tfnas.network import build
-from tfnas.runs import Run
+from tfnas.runs import Run, State
 from tfnas.targets import get_target
 from tfnas.tflite import check_int8, convert_int8
 from tfnas.train import accuracy, named_weights, train_member
@@ -28,7 +28,7 @@ CARD_FIELDS = """budget limits architecture op_counts params op_params macs size
 def exported(tmp_path_factory, tiny_data):
     run = Run(tmp_path_factory.mktemp("run"))
     run.create(SearchConfig(), stand_in_table(TINY))
-    run.save_state(2, 12.5)
+    run.save_state(State(2, search_seconds=12.5), keep=1)
     config = TrainConfig(epochs=6, batch_size=16)
     card = export_member(MEMBER, BUDGET, tiny_data, config, run)
     return run, config, card

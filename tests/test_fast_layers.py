@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfnas.fast_layers import fast_layers
+from tfnas.fast_layers import fast_layers, supernet_layers
 
 
 @pytest.fixture
@@ -64,3 +64,17 @@ def test_max_pooling_and_its_gradient_are_those_of_keras(x, stride):
 
 def test_the_sum_adds_every_input(x):
     np.testing.assert_allclose(fast_layers.Add()([x, 2 * x, 3 * x]), 6 * x, rtol=1e-6)
+
+
+def test_a_supernets_batch_norm_takes_the_batch_always_and_keeps_no_averages(x):
+    plain, supernet = (
+        module.BatchNormalization() for module in (keras.layers, supernet_layers)
+    )
+    expected = plain(x, training=True)
+
+    for training in (True, False):
+        # float32 sums in another order
+        got = supernet(x, training=training)
+        np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(supernet.moving_mean, np.zeros(3))
+    np.testing.assert_array_equal(supernet.moving_variance, np.ones(3))

@@ -91,6 +91,19 @@ def test_the_gate_has_the_gradients_of_a_product():
         np.testing.assert_array_equal(got, expected)
 
 
+def test_gammas_gradient_is_summed_in_float32_where_the_ops_are_not():
+    x = tf.ones((1, 40, 40, 4), tf.bfloat16)
+    weights = gamma([0, 1, 0, 0])  # identity: the gradient is the sum of x
+    with tf.GradientTape() as tape:
+        tape.watch(weights)
+        loss = tf.reduce_sum(tf.cast(make("sampled")(x, weights), tf.float32))
+
+    # bfloat16, with 8 bits, would stop at 256 or round 6400 to 6400 +- 16
+    gradient = tape.gradient(loss, weights)
+    assert gradient.dtype == tf.float32
+    assert float(gradient[1, 1]) == 40 * 40 * 4
+
+
 def test_an_unknown_mode_is_refused():
     with pytest.raises(ValueError, match="must be 'soft' or 'sampled'"):
         make("hard")

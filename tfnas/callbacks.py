@@ -1,17 +1,19 @@
-"""What happens between epochs: annealing, progress on stderr, checkpoints, history."""
+"""What happens between steps and epochs: annealing, progress on stderr, history."""
 
 import csv
 import time
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
 
 from tfnas.config import SearchConfig
+from tfnas.events import write_scalars
 from tfnas.files import replace_file
 from tfnas.progress import bar, say
 from tfnas.runs import Run
 
-_DRAWS_PER_EPOCH = 1 << 20
+_LOOK_EVERY_STEPS = 20
 
 
 class Schedule(keras.callbacks.Callback):
@@ -33,9 +35,7 @@ class Schedule(keras.callbacks.Callback):
             epoch, config.start_temperature, config.end_temperature, config.epochs
         )
         self.model.temperature.assign(temperature)
-        # Draws depend on the epoch alone: a resumed search makes those it would have.
-        self.model.noise.state.assign((config.seed, epoch * _DRAWS_PER_EPOCH))
-        awake = epoch >= int(config.warmup * config.epochs)
+        awake = epoch >= config.warmup_epochs
         self.model.arch_optimizer.learning_rate = config.arch_lr if awake else 0.0
 
 
@@ -45,82 +45,78 @@ def annealed(epoch: int, start: float, end: float, epochs: int) -> float:
 
 
 class Progress(keras.callbacks.Callback):
-    """A bar within each epoch, and a line with the time left after it.
+    """A line that is written over while it runs, and one after each epoch.
 
     Args:
         title: What is being trained.
         epochs: Epochs of the whole training.
-        facts: Called after each epoch with its logs; text for the line.
+        facts: Maps the logs, of a step or of an epoch, to text for the line.
     """
 
-    def __init__(self, title: str, epochs: int, facts: Any) -> None:
+    def __init__(
+        self, title: str, epochs: int, facts: Callable[[Mapping[str, float]], str]
+    ) -> None:
         super().__init__()
         self.title, self.epochs, self.facts = title, epochs, facts
-        self.seconds: list[float] = []
+        self.bar: Any = None
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Start the bar."""
+        """Say which epoch it is."""
         del logs
-        self.began = time.monotonic()
-        steps = self.params.get("steps") or 0
-        self.bar = bar(steps, f"{self.title} {epoch + 1}/{self.epochs}")
+        self.epoch, self.began = epoch, time.monotonic()
+        if self.bar is not None:
+            self.bar.set_description(self._title(), refresh=False)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Move the bar."""
-        del batch, logs
-        self.bar.update()
+        """Move the bar; it starts here, where a resumed training starts."""
+        steps = self.params["steps"]
+        done = self.epoch * steps + batch + 1
+        if self.bar is None:
+            self.bar = bar(self.epochs * steps, self._title(), done - 1)
+        if batch % _LOOK_EVERY_STEPS == 0:
+            self.bar.set_postfix_str(self.facts(logs or {}), refresh=False)
+        self.bar.update(done - self.bar.n)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Print the line."""
-        self.bar.close()
-        self.seconds.append(time.monotonic() - self.began)
-        left = (self.epochs - epoch - 1) * min(self.seconds)
+        seconds = time.monotonic() - self.began
+        left = self.bar.format_dict if self.bar is not None else {}
+        rate = left.get("rate") or 0
+        ahead = (left["total"] - left["n"]) / rate if rate else 0
         say(
-            f"{self.title} {epoch + 1}/{self.epochs}  {self.facts(logs or {})}  "
-            f"{self.seconds[-1]:.0f} s, {left / 60:.0f} min left"
+            f"{self._title()}  {self.facts(logs or {})}  "
+            f"{seconds:.0f} s, {ahead / 60:.0f} min left"
         )
 
+    def on_train_end(self, logs: Any = None) -> None:
+        """Take the bar away."""
+        del logs
+        if self.bar is not None:
+            self.bar.close()
 
-class Checkpoint(keras.callbacks.Callback):
-    """After each epoch: weights, state and a line of history, each written whole.
+    def _title(self) -> str:
+        return f"{self.title} {self.epoch + 1}/{self.epochs}"
+
+
+class Record(keras.callbacks.Callback):
+    """After each epoch: a line of history, and the same scalars for TensorBoard.
 
     Args:
         run: Where to.
-        seconds_before: Seconds that were spent before a resume.
     """
 
-    def __init__(self, run: Run, seconds_before: float) -> None:
+    def __init__(self, run: Run) -> None:
         super().__init__()
         self.run = run
-        self.seconds_before = seconds_before
-        self.began = time.monotonic()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Write everything; the state last, for it says that the rest is there."""
-        model, run = self.model, self.run
-        replace_file(run.checkpoint(epoch + 1), model.save_weights)
-        replace_file(run.supernet, model.supernet.save_weights)
-        replace_file(run.hypernetwork, model.hypernetwork.save_weights)
-        row = {
-            "epoch": epoch + 1,
-            **{key: float(value) for key, value in (logs or {}).items()},
-            "expected_latency_ms": model.expected_latency_ms(),
-            "temperature": float(model.temperature),
-        }
-        self._append(row)
-        seconds = self.seconds_before + time.monotonic() - self.began
-        run.save_state(epoch + 1, seconds)
-
-    def _append(self, row: dict[str, float]) -> None:
-        path, rows = self.run.history, []
-        if path.exists():
-            with path.open(newline="") as file:
-                rows = [
-                    old
-                    for old in csv.DictReader(file)
-                    if int(old["epoch"]) < row["epoch"]
-                ]
-        replace_file(path, lambda temporary: _write_csv(temporary, [*rows, row]))
+        """Write what the epoch has come to; lines of a later epoch are dropped."""
+        values = {name: float(value) for name, value in (logs or {}).items()}
+        row = {"epoch": float(epoch + 1), **values}
+        before = [old for old in self.run.load_history() if old["epoch"] <= epoch]
+        rows = [*before, row]
+        replace_file(self.run.history, lambda path: _write_csv(path, rows))
+        write_scalars(self.run.tensorboard, epoch + 1, row)
 
 
 def _write_csv(path: Any, rows: list[Any]) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tfnas.simplex import Budget
 
 Count = click.IntRange(min=1)
+OneOf = click.Choice
 File = click.Path(dir_okay=False, path_type=Path)
 
 
@@ -142,18 +143,31 @@ def profile(
 @click.option("--config", type=File, help="TOML file of settings.")
 @click.option("--epochs", type=int, help="Passes over the data.")
 @click.option("--batch-size", type=int, help="Images per step.")
-@click.option(
-    "--mode", type=click.Choice(["sampled", "soft"]), help="Ops run per choice."
-)
-@click.option(
-    "--hypernetwork", type=click.Choice(["pivot", "mlp"]), help="Kind of hypernetwork."
-)
+@click.option("--mode", type=OneOf(["sampled", "soft"]), help="Ops run per choice.")
+@click.option("--order", type=click.IntRange(1, 2), help="2: unrolled, as in DARTS.")
+@click.option("--hypernetwork", type=OneOf(["pivot", "mlp"]), help="Its kind.")
 @click.option(
     "--sampler",
-    type=click.Choice(["gumbel", "dirichlet"]),
+    type=OneOf(["gumbel", "dirichlet"]),
     help="How points are drawn.",
 )
+@click.option(
+    "--precision",
+    type=OneOf(["float32", "mixed_bfloat16"]),
+    help="Of the layers; weights stay float32.",
+)
+@click.option("--patience", type=int, help="Epochs to wait for a better member.")
 @click.option("--seed", type=int, help="Seed of everything random.")
+@click.option(
+    "--strategy",
+    type=OneOf(["single", "mirrored", "multiworker"]),
+    default="single",
+    show_default=True,
+    help="Devices: one, all of this machine, all of TF_CONFIG.",
+)
+@click.option(
+    "--keep", type=Count, default=1, show_default=True, help="Checkpoints to keep."
+)
 @click.option("--run", "name", help="Name of the run.  [default: DATA-TARGET]")
 @click.option("--resume", is_flag=True, help="Go on with a run, the newest by default.")
 @options(overwriting, as_json)
@@ -163,23 +177,28 @@ def search(
     config: Path | None,
     name: str | None,
     resume: bool,
+    strategy: str,
+    keep: int,
     overwrite: bool,
     as_json: bool,
     **settings: Any,
 ) -> None:
     """Search one family of networks, for all budgets at once."""
     load_tensorflow()
-    from tfnas.workflow import Inputs, resume_search, start_search
+    from tfnas.workflow import Inputs, Manner, resume_search, start_search
 
+    manner = Manner(strategy, keep)
     if resume:
         others = {"table": table_file, "space": space, "config": config}
-        run = resume_search(name, _given(**settings, **others, overwrite=overwrite))
+        given = _given(**settings, **others, overwrite=overwrite)
+        run = resume_search(name, given, manner)
     else:
         inputs = Inputs(_given(**settings), config, table_file, space, name)
-        run = start_search(inputs, overwrite=overwrite)
-    result = {"run": str(run.path), **run.load_state()}
-    seconds = result["search_seconds"]
-    text = f"Searched {result['epochs']} epochs in {seconds:.0f} s: {run.path}"
+        run = start_search(inputs, manner, overwrite=overwrite)
+    state = run.load_state()
+    seconds = state.search_seconds
+    result = {"run": str(run.path), "epochs": state.epochs, "search_seconds": seconds}
+    text = f"Searched {state.epochs} epochs in {seconds:.0f} s: {run.path}"
     _print(result, text, as_json)
 
 
@@ -190,7 +209,7 @@ def derive(name: str | None, budgets: tuple[str, ...], as_json: bool) -> None:
     run, points = _run_and_points(name, budgets)
     load_tensorflow()
     from tfnas.export import member_facts, member_line
-    from tfnas.search import load_search
+    from tfnas.searching import load_search
 
     family = load_search(run)
     facts = [member_facts(family.derive(p), family.table, p) for p in points]

@@ -84,8 +84,12 @@ class SearchConfig(Settings):
         weight_decay: Decoupled decay of the network weights.
         arch_lr: Learning rate of the hypernetwork.
         mode: `sampled` or `soft`: one op or all ops of a choice run in a step.
+        order: 1, or 2 for the unrolled gradient of DARTS: five passes a step, not two.
         hypernetwork: `pivot` or `mlp`.
         sampler: `gumbel` or `dirichlet`: how points of the simplex are drawn.
+        precision: `float32`, or `mixed_bfloat16` on devices that are fast with it.
+        patience: Epochs without a better member at the uniform point before the search
+            ends early; 0 never ends it.
         params_weight: lambda of the objective.
         latency_weight: kappa of the objective.
         count_weight: mu of the objective.
@@ -97,21 +101,37 @@ class SearchConfig(Settings):
     """
 
     data: str = "fashion_mnist"
-    epochs: int = _within(10, low=1)
+    epochs: int = _within(6, low=1)
     batch_size: int = _within(64, low=1)
     weight_lr: float = 0.05
     weight_decay: float = 3e-4
     arch_lr: float = 3e-3
     mode: str = _one_of("sampled", "soft")
+    order: int = _within(1, low=1, high=2)
     hypernetwork: str = _one_of("pivot", "mlp")
     sampler: str = _one_of("gumbel", "dirichlet")
-    params_weight: float = 0.01
-    latency_weight: float = 0.01
+    precision: str = _one_of("float32", "mixed_bfloat16")
+    patience: int = 0
+    params_weight: float = 0.004
+    latency_weight: float = 0.004
     count_weight: float = 0.1
-    warmup: float = _within(0.2, high=1)
+    warmup: float = _within(0.34, high=1)
     start_temperature: float = _within(1.0, low=0.01)
     end_temperature: float = _within(0.2, low=0.01)
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.order == 2 and self.precision != "float32":
+            raise SettingsError(
+                "order 2 needs precision float32: the finite difference of its "
+                "gradient is smaller than what bfloat16 rounds away"
+            )
+
+    @property
+    def warmup_epochs(self) -> int:
+        """Epochs in which the hypernetwork rests."""
+        return int(self.warmup * self.epochs)
 
 
 @dataclass(frozen=True, kw_only=True)

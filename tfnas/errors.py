@@ -25,6 +25,10 @@ class RunError(TfnasError):
     """A run folder is missing, unfinished, in the way, or of another version."""
 
 
+class SearchError(TfnasError):
+    """A search came to numbers that it cannot go on with."""
+
+
 class ModelError(TfnasError):
     """A network could not be turned into a clean int8 TFLite model."""
 

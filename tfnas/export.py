@@ -125,9 +125,7 @@ def export_member(
     data.require(architecture.space)
     table, state = run.load_table(), run.load_state()
     folder = run.exports / member_name(budget)
-    made_from = _digest(
-        config.dumps(), architecture.indices, data.name, state["epochs"]
-    )
+    made_from = _digest(config.dumps(), architecture.indices, data.name, state.epochs)
     if (card := _exported(folder, made_from)) and not overwrite:
         return card
     refuse_overwrite(folder / "card.json", overwrite)
@@ -149,7 +147,7 @@ def export_member(
         "from_scratch": weights is None,
         "versions": {package: version(package) for package in _PACKAGES},
         "seed": config.seed,
-        "search_seconds": state["search_seconds"],
+        "search_seconds": state.search_seconds,
         "train_seconds": train_seconds,
         "made_from": made_from,
         "folder": str(folder),

@@ -23,17 +23,34 @@ class FusedBatchNormalization(layers.BatchNormalization):
     def call(self, inputs: Any, training: bool = False, mask: Any = None) -> Any:
         if not training or len(inputs.shape) != 4:
             return super().call(inputs, training=training, mask=mask)
-        y, mean, variance = tf.compat.v1.nn.fused_batch_norm(
-            inputs,
-            tf.convert_to_tensor(self.gamma),
-            tf.convert_to_tensor(self.beta),
-            epsilon=self.epsilon,
-            is_training=True,
-        )
+        y, mean, variance = _fused(self, inputs)
         keep = self.momentum
         self.moving_mean.assign(self.moving_mean * keep + mean * (1 - keep))
         self.moving_variance.assign(self.moving_variance * keep + variance * (1 - keep))
         return y
+
+
+class BatchOnlyNormalization(layers.BatchNormalization):
+    """Batch norm that always takes the batch, by TensorFlow's fused kernel.
+
+    For supernets: moving averages would mix all members, so none are kept. A member is
+    given its own before it is scored.
+    """
+
+    def call(self, inputs: Any, training: bool = False, mask: Any = None) -> Any:
+        del training, mask
+        return _fused(self, inputs)[0]
+
+
+def _fused(layer: Any, inputs: Any) -> Any:
+    """Normalized inputs, and the batch's mean and unbiased variance."""
+    return tf.compat.v1.nn.fused_batch_norm(
+        inputs,
+        tf.convert_to_tensor(layer.gamma),
+        tf.convert_to_tensor(layer.beta),
+        epsilon=layer.epsilon,
+        is_training=True,
+    )
 
 
 class RecomputedMaxPooling2D(layers.MaxPooling2D):
@@ -75,4 +92,7 @@ fast_layers = SimpleNamespace(
         "MaxPooling2D": RecomputedMaxPooling2D,
         "Add": SumOnce,
     }
+)
+supernet_layers = SimpleNamespace(
+    **{**vars(fast_layers), "BatchNormalization": BatchOnlyNormalization}
 )

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfnas.fast_layers import fast_layers as layers
+from tfnas.fast_layers import supernet_layers as layers
 from tfnas.ops import OPS, op_chain, run
 
 
@@ -22,7 +22,10 @@ def gate(x: Any, weight: Any) -> Any:
     Returns:
         `x`; the gradient of the weight is `sum(dy * x)`, that of `x` is `dy`.
     """
-    return tf.identity(x), lambda dy: (dy, tf.reduce_sum(dy * x))
+    return tf.identity(x), lambda dy: (
+        dy,
+        tf.reduce_sum(tf.cast(dy, weight.dtype) * tf.cast(x, weight.dtype)),
+    )
 
 
 @keras.saving.register_keras_serializable("tfnas")
@@ -58,7 +61,8 @@ class MixedOp(keras.layers.Layer):
         mode: str,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        # Gamma and its gradient stay float32; the candidates cast what they read.
+        super().__init__(**{**kwargs, "autocast": False})
         if mode not in ("soft", "sampled"):
             raise ValueError(f"`mode` must be 'soft' or 'sampled'. Received: {mode!r}")
         self.op_names = list(op_names)
@@ -84,7 +88,7 @@ class MixedOp(keras.layers.Layer):
         branches = [partial(self._run, chain, x, training) for chain in self.candidates]
         if self.mode == "soft":
             terms = zip(tf.unstack(row), branches, strict=True)
-            return tf.add_n([weight * branch() for weight, branch in terms])
+            return tf.add_n([tf.cast(w, (y := run()).dtype) * y for w, run in terms])
         y = tf.switch_case(tf.argmax(row, output_type=tf.int32), branches)
         return gate(y, tf.reduce_max(row))
 

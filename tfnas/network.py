@@ -48,7 +48,8 @@ def wire(space: CellSpace, image: Any, edge: Edge, layers: Any) -> Any:
     # norm the head of a supernet would see features of another scale in every step.
     head = run(conv_bn(layers, space.stack[-1].channels, 1, "head"), inputs[1])
     pooled = layers.GlobalAveragePooling2D(name="pool")(head)
-    return layers.Dense(space.num_classes, name="logits")(pooled)
+    # Losses need float32, whatever the rest runs in.
+    return layers.Dense(space.num_classes, dtype="float32", name="logits")(pooled)
 
 
 def _preprocess(cell: Cell, j: int, x: Any, layers: Any) -> Any:

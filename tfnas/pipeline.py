@@ -1,5 +1,6 @@
 """Datasets -> batches: splits, augmentation, scaling."""
 
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -11,6 +12,7 @@ from tfnas.data import Dataset, Images, Labels
 from tfnas.errors import DataError
 
 HELD_OUT = 0.1
+_CALIBRATION_STEPS = 50
 
 
 def scale(images: Any) -> Any:
@@ -82,10 +84,77 @@ def batches(
     return whole.prefetch(2)
 
 
+@dataclass(frozen=True)
+class Halves:
+    """What a search sees of a training set: two halves, and a tenth held out.
+
+    Attributes:
+        weights: Images and classes of the weights' half.
+        hypernetwork: Images and classes of the hypernetwork's half.
+        held_out: Images and classes to score members on.
+        batch_size: Images per step, from each half.
+        seed: Of order and augmentation.
+        flip: Whether to mirror images.
+    """
+
+    weights: tuple[Images, Labels]
+    hypernetwork: tuple[Images, Labels]
+    held_out: tuple[Images, Labels]
+    batch_size: int
+    seed: int
+    flip: bool
+
+    @property
+    def steps(self) -> int:
+        """Steps of an epoch."""
+        return len(self.hypernetwork[0]) // self.batch_size
+
+    def batches(self, epoch: int, step: int, epochs: int) -> Any:
+        """Pairs of batches, `((x, y), (x_val, y_val))`, from a step of an epoch on."""
+        halves = (
+            self._of(self.weights, 0, epoch, epochs),
+            self._of(self.hypernetwork, 1, epoch, epochs),
+        )
+        return tf.data.Dataset.zip(*halves).skip(step)
+
+    @property
+    def calibration(self) -> Any:
+        """A few batches of the weights' half, always the same, for batch norm."""
+        return self._of(self.weights, 2, 0, _CALIBRATION_STEPS).take(_CALIBRATION_STEPS)
+
+    def _of(self, half: tuple[Images, Labels], which: int, epoch: int, end: int) -> Any:
+        size = min(self.batch_size, len(half[0]))
+        seed, epochs = self.seed + which, range(epoch, end)
+        return batches(*half, size, seed=seed, flip=self.flip, epochs=epochs)
+
+
+def search_halves(data: Dataset, batch_size: int, seed: int) -> Halves:
+    """Split the training set for a search; the test set is not looked at.
+
+    Raises:
+        DataError: If a half does not fill a batch.
+    """
+    order = np.random.default_rng(seed).permutation(len(data.x_train))
+    held, rest = np.split(order, [int(HELD_OUT * len(order))])
+    first, second, third = (
+        (data.x_train[part], data.y_train[part])
+        for part in (*np.array_split(rest, 2), held)
+    )
+    # Halves of one size: their epochs must end together.
+    first = (first[0][: len(second[0])], first[1][: len(second[0])])
+    halves = Halves(first, second, third, batch_size, seed, data.flip)
+    if halves.steps == 0:
+        raise DataError(
+            f"{data.name}: half of the training data, {len(second[0])} images, does "
+            f"not fill a batch of {batch_size}. Lower --batch-size."
+        )
+    return halves
+
+
 def search_batches(
     data: Dataset, batch_size: int, seed: int, epochs: range
 ) -> tuple[Any, Any, int]:
-    """What a search sees: two halves of the training set, and a held-out tenth of it.
+    """The batches of a search, for `Search.fit`.
 
     Returns:
         Pairs of batches, `((x, y), (x_val, y_val))`; plain batches for validation; and
@@ -94,28 +163,10 @@ def search_batches(
     Raises:
         DataError: If a half does not fill a batch.
     """
-    order = np.random.default_rng(seed).permutation(len(data.x_train))
-    held, rest = np.split(order, [int(HELD_OUT * len(order))])
-    halves = np.array_split(rest, 2)
-    if (steps := len(halves[1]) // batch_size) == 0:
-        raise DataError(
-            f"{data.name}: half of the training data, {len(halves[1])} images, does "
-            f"not fill a batch of {batch_size}. Lower --batch-size."
-        )
-    pairs = [
-        batches(
-            *(data.x_train[half], data.y_train[half], batch_size),
-            seed=seed + index,
-            flip=data.flip,
-            epochs=epochs,
-        )
-        for index, half in enumerate(halves)
-    ]
-    validation = tf.data.Dataset.from_tensor_slices(
-        (data.x_train[held], data.y_train[held])
-    )
+    halves = search_halves(data, batch_size, seed)
+    validation = tf.data.Dataset.from_tensor_slices(halves.held_out)
     scaled = validation.batch(250).map(lambda x, y: (scale(x), y))
-    return tf.data.Dataset.zip(*pairs), scaled, steps
+    return halves.batches(epochs.start, 0, epochs.stop), scaled, halves.steps
 
 
 def calibration_images(

@@ -3,26 +3,32 @@
 import sys
 from typing import Any
 
-import click
 from tqdm import tqdm
 
 _LINES_EVERY_S = 10.0
 
 
 def say(text: str) -> None:
-    """Print a line for people; results for machines go to stdout."""
-    click.echo(text, err=True)
+    """Print a line for people, past a bar in progress; results go to stdout."""
+    tqdm.write(text, file=sys.stderr)
 
 
-def bar(total: int, title: str) -> Any:
-    """A bar with an ETA; a line every ten seconds where there is no terminal."""
+def bar(total: int, title: str, done: int = 0) -> Any:
+    """A bar with an ETA; a line every ten seconds where there is no terminal.
+
+    Args:
+        total: Steps of the whole.
+        title: What is going on.
+        done: Steps that were done before.
+    """
     on_terminal = sys.stderr.isatty()
     return tqdm(
         total=total,
         desc=title,
+        initial=done,
         file=sys.stderr,
         leave=False,
         mininterval=0.2 if on_terminal else _LINES_EVERY_S,
         bar_format="{desc}: {percentage:.0f} %, {elapsed} gone, {remaining} left"
-        + ("" if on_terminal else "\n"),
+        "{postfix}" + ("" if on_terminal else "\n"),
     )

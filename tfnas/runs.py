@@ -1,12 +1,12 @@
 """The run folder: what a search leaves behind, and what later stages read."""
 
+import csv
 import shutil
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import tomli_w
 
@@ -15,8 +15,32 @@ from tfnas.errors import RunError, nearest
 from tfnas.files import read_json, write_json, write_text
 from tfnas.table import LatencyTable
 
-SCHEMA = 1
-UNSEARCHED: dict[str, Any] = {"epochs": 0, "search_seconds": 0.0}
+SCHEMA = 2
+
+
+@dataclass(frozen=True)
+class State:
+    """How far a search has come.
+
+    Attributes:
+        epochs: Epochs done.
+        steps: Steps done of the epoch under way.
+        search_seconds: Seconds spent.
+        sums: Scalars of those steps, added up.
+    """
+
+    epochs: int = 0
+    steps: int = 0
+    search_seconds: float = 0.0
+    sums: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def begun(self) -> bool:
+        """Whether anything was done."""
+        return self.epochs + self.steps > 0
+
+    def __str__(self) -> str:
+        return f"epoch {self.epochs + 1}, step {self.steps}"
 
 
 @dataclass(frozen=True)
@@ -39,13 +63,14 @@ class Run:
         """Copy of the table it was searched with; its space is the run's space."""
         return self.path / "table.json"
 
-    def checkpoint(self, epochs: int) -> Path:
-        """Weights and both optimizers after that many epochs."""
-        return self.path / f"checkpoint-{epochs}.weights.h5"
+    def checkpoint(self, state: State) -> Path:
+        """Weights, both optimizers and the temperature at that moment."""
+        name = f"checkpoint-{state.epochs:04d}-{state.steps:06d}.weights.h5"
+        return self.path / name
 
     @property
     def state(self) -> Path:
-        """Epochs done and seconds spent, JSON; says which checkpoint is whole."""
+        """Epochs and steps done, JSON; says which checkpoint is whole."""
         return self.path / "state.json"
 
     @property
@@ -64,6 +89,11 @@ class Run:
         return self.path / "history.csv"
 
     @property
+    def tensorboard(self) -> Path:
+        """Folder of event files."""
+        return self.path / "tensorboard"
+
+    @property
     def exports(self) -> Path:
         """Folder with one folder per exported member."""
         return self.path / "export"
@@ -77,11 +107,12 @@ class Run:
 
     def clear(self) -> None:
         """Remove what an earlier search and its exports left here."""
-        self.state.unlink(missing_ok=True)
-        self.history.unlink(missing_ok=True)
+        for path in (self.settings, self.state, self.history):
+            path.unlink(missing_ok=True)
         for path in self.path.glob("*.weights.h5"):
             path.unlink()
-        shutil.rmtree(self.exports, ignore_errors=True)
+        for folder in (self.exports, self.tensorboard):
+            shutil.rmtree(folder, ignore_errors=True)
 
     def load_config(self) -> SearchConfig:
         """Settings of the search.
@@ -101,7 +132,8 @@ class Run:
         if values.get("schema") != SCHEMA or "search" not in values:
             raise RunError(
                 f"{self.path} was made by another version of tfnas (schema "
-                f"{values.get('schema')}, needed {SCHEMA}). Search again."
+                f"{values.get('schema')}, needed {SCHEMA}). Search again with "
+                f"--overwrite --run {self.path.name}."
             )
         return SearchConfig.from_dict(values["search"])
 
@@ -109,23 +141,38 @@ class Run:
         """The table it was searched with."""
         return LatencyTable.load(self.table)
 
-    def load_state(self) -> dict[str, Any]:
-        """Epochs done and seconds spent; zeros before the first epoch ends."""
+    def load_state(self) -> State:
+        """How far the search has come; nowhere before the first checkpoint."""
         if not self.state.exists():
-            return UNSEARCHED
-        state: dict[str, Any] = read_json(self.state, "state of a run", RunError)
-        return state
+            return State()
+        values = read_json(self.state, "state of a run", RunError)
+        try:
+            return State(**values)
+        except TypeError as error:
+            raise RunError(f"{self.state} is no state of a run: {error}") from error
 
-    def save_state(self, epochs: int, search_seconds: float) -> None:
-        """Note that an epoch's checkpoint is complete, and drop those before it."""
-        write_json(self.state, {"epochs": epochs, "search_seconds": search_seconds})
-        for path in self.path.glob("checkpoint-*.weights.h5"):
-            if path != self.checkpoint(epochs):
-                path.unlink()
+    def save_state(self, state: State, keep: int) -> None:
+        """Note that a checkpoint is complete, and drop all but the newest `keep`."""
+        write_json(self.state, asdict(state))
+        newest = self.checkpoint(state)
+        found = sorted(self.path.glob("checkpoint-*.weights.h5"))
+        for path in [path for path in found if path > newest]:
+            path.unlink()  # of a search that came further, but was not noted
+        older = [path for path in found if path < newest]
+        for path in older[: max(0, len(older) - keep + 1)]:
+            path.unlink()
+
+    def load_history(self) -> list[dict[str, float]]:
+        """One dictionary per epoch; empty before the first ends."""
+        if not self.history.exists():
+            return []
+        with self.history.open(newline="") as file:
+            rows = csv.DictReader(file)
+            return [{key: float(value) for key, value in row.items()} for row in rows]
 
     def require_searched(self) -> None:
         """Refuse to read members out of a run that has not ended an epoch."""
-        if self.load_state()["epochs"] == 0:
+        if self.load_state().epochs == 0:
             raise RunError(
                 f"{self.path} has not finished its first epoch. "
                 "Go on with `tfnas search --resume`."
@@ -149,6 +196,8 @@ class Run:
                     f"Another search is writing to {self.path}. "
                     "Wait for it, or name another run with --run."
                 ) from None
+            for path in self.path.glob(".*.weights.h5"):
+                path.unlink()  # half written by a search that was killed
             yield
 
 

@@ -1,9 +1,12 @@
-"""Relaxed draws: points of the simplex, and ops of the choices."""
+"""Relaxed draws: points of the simplex, and ops of the choices.
+
+Every draw is a function of its seed, two integers: who goes on at step 1,000 draws what
+the others drew there, and so do all workers of one search.
+"""
 
 from typing import Any
 
-import keras
-from keras import ops
+import tensorflow as tf
 
 
 def gumbel_softmax(logits: Any, temperature: Any, seed: Any) -> Any:
@@ -12,14 +15,14 @@ def gumbel_softmax(logits: Any, temperature: Any, seed: Any) -> Any:
     Args:
         logits: Any shape; the last axis is drawn over.
         temperature: Towards 0 the draws become one-hot.
-        seed: A `keras.random.SeedGenerator`.
+        seed: Two integers, shape `(2,)`.
 
     Returns:
         Shares that sum to 1 along the last axis, the shape of `logits`.
     """
-    noise = keras.random.uniform(ops.shape(logits), 1e-7, 1.0, seed=seed)
-    gumbel = -ops.log(-ops.log(noise * (1 - 1e-7)))
-    return ops.softmax((logits + gumbel) / temperature, axis=-1)
+    noise = tf.random.stateless_uniform(tf.shape(logits), seed, 1e-7, 1.0)
+    gumbel = -tf.math.log(-tf.math.log(noise * (1 - 1e-7)))
+    return tf.nn.softmax((logits + gumbel) / temperature, axis=-1)
 
 
 def straight_through(gamma: Any) -> Any:
@@ -28,19 +31,19 @@ def straight_through(gamma: Any) -> Any:
     Args:
         gamma: Shares, shape `(..., num_ops)`.
     """
-    hard = ops.one_hot(ops.argmax(gamma, axis=-1), gamma.shape[-1], dtype=gamma.dtype)
-    return hard + (gamma - ops.stop_gradient(gamma))
+    hard = tf.one_hot(tf.argmax(gamma, axis=-1), gamma.shape[-1], dtype=gamma.dtype)
+    return hard + (gamma - tf.stop_gradient(gamma))
 
 
 def gumbel_point(num_ops: int, seed: Any) -> Any:
     """`S ~ GumbelSoftmax(0, 1)`: covers the simplex, more densely in the middle."""
-    return gumbel_softmax(ops.zeros((num_ops,)), 1.0, seed)
+    return gumbel_softmax(tf.zeros((num_ops,)), 1.0, seed)
 
 
 def dirichlet_point(num_ops: int, seed: Any) -> Any:
     """`S` uniform on the simplex: exponential draws, divided by their sum."""
-    draws = -ops.log(keras.random.uniform((num_ops,), 1e-7, 1.0, seed=seed))
-    return draws / ops.sum(draws)
+    draws = -tf.math.log(tf.random.stateless_uniform((num_ops,), seed, 1e-7, 1.0))
+    return draws / tf.reduce_sum(draws)
 
 
 SAMPLERS = {"gumbel": gumbel_point, "dirichlet": dirichlet_point}

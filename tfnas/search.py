@@ -9,40 +9,40 @@ import tensorflow as tf
 from keras import ops
 
 from tfnas.architecture import Architecture
-from tfnas.callbacks import Checkpoint, Progress, Schedule
 from tfnas.config import SearchConfig
 from tfnas.costs import PriceWeights, expected_ms, params_matrix, price, unit_prices
-from tfnas.data import Dataset
 from tfnas.family import derive
 from tfnas.hypernetwork import HYPERNETWORKS
-from tfnas.pipeline import search_batches
-from tfnas.runs import UNSEARCHED, Run
 from tfnas.sampling import SAMPLERS, gumbel_softmax, straight_through
 from tfnas.simplex import check_budget, uniform
 from tfnas.space import CellSpace
 from tfnas.supernet import build_supernet
 from tfnas.table import LatencyTable
+from tfnas.unrolled import unrolled_gradients
 
 _DEFAULTS = SearchConfig()
 DEFAULT_WEIGHTS = PriceWeights(
     _DEFAULTS.params_weight, _DEFAULTS.latency_weight, _DEFAULTS.count_weight
 )
+FACTS = ("loss", "val_half_loss", "accuracy", "price", "task_pull", "price_pull")
 
 
 class Search(keras.Model):
     """Trains one family of networks, conditioned on a point of the simplex.
 
     A step moves the supernet's weights on a batch of the first half of the data, then
-    the hypernetwork on a batch of the second half (first-order DARTS, arXiv 1806.09055,
-    section 2.3), each for a freshly drawn point and freshly drawn ops. `fit` takes a
-    dataset of `((x, y), (x_val, y_val))`; `validation_data` is an ordinary `(x, y)`.
+    the hypernetwork on a batch of the second half (DARTS, arXiv 1806.09055, section
+    2.3), each for a freshly drawn point and freshly drawn ops. `fit` takes a dataset of
+    `((x, y), (x_val, y_val))`; `validation_data` is an ordinary `(x, y)`.
 
     Args:
         space: What is searched.
         table: Prices of the ops on the target.
         mode: `"sampled"` runs one op per choice, `"soft"` all of them.
+        order: 1, or 2 for the unrolled gradient.
         hypernetwork: `"pivot"` or `"mlp"`.
         sampler: `"gumbel"` or `"dirichlet"`.
+        precision: Dtype policy of the supernet's layers; its weights stay float32.
         weights: lambda, kappa and mu of the price term.
         seed: Of the initial weights and of all draws.
 
@@ -59,8 +59,10 @@ class Search(keras.Model):
         table: LatencyTable,
         *,
         mode: str = "sampled",
+        order: int = 1,
         hypernetwork: str = "pivot",
         sampler: str = "gumbel",
+        precision: str = "float32",
         weights: PriceWeights = DEFAULT_WEIGHTS,
         seed: int = 0,
         **kwargs: Any,
@@ -71,18 +73,16 @@ class Search(keras.Model):
         self.space = space
         self.table = table
         self.mode = mode
-        self.supernet = build_supernet(space, mode)
+        self.order = order
+        self.seed = seed
+        self.supernet = build_supernet(space, mode, precision)
         shape = (len(space.choices), len(space.ops))
         self.hypernetwork = HYPERNETWORKS[hypernetwork](*shape, name="hypernetwork")
         self.draw_point = SAMPLERS[sampler]
-        self.noise = keras.random.SeedGenerator(seed)
         self.temperature = self.add_weight(
             shape=(), initializer="ones", trainable=False, name="temperature"
         )
-        self.means = {
-            name: keras.metrics.Mean(name)
-            for name in ("loss", "val_half_loss", "price")
-        }
+        self.means = {name: keras.metrics.Mean(name) for name in FACTS}
         self.latency_ms = table.matrix()
         self.prices = unit_prices(params_matrix(space), self.latency_ms, weights)
         self.hypernetwork.build(shape[1:])
@@ -96,43 +96,76 @@ class Search(keras.Model):
         kwargs.setdefault(
             "loss", keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         )
-        kwargs.setdefault("metrics", ["accuracy"])
         super().compile(optimizer=optimizer, **kwargs)
         self.optimizer.build(self.supernet.trainable_variables)
         self.arch_optimizer = keras.optimizers.get(arch_optimizer)
         self.arch_optimizer.build(self.hypernetwork.trainable_variables)
 
-    def draw_gamma(self, alpha: Any) -> Any:
+    def train_step(self, data: Any) -> Any:
+        """Do one step; returns means since the epoch began."""
+        for name, value in self.step(data).items():
+            self.means[name].update_state(value)
+        return {name: mean.result() for name, mean in self.means.items()}
+
+    def step(self, data: Any) -> dict[str, Any]:
+        """Move the weights, then the hypernetwork.
+
+        Args:
+            data: `((x, y), (x_val, y_val))`: images, shape `(batch, height, width,
+                channels)`, and their classes, shape `(batch,)`.
+
+        Returns:
+            Scalars of this step: loss on either batch, accuracy on the second, the
+            price, and the norms of both gradients by the logits alpha.
+        """
+        train, val = data
+        # Read before the first optimizer counts on: both halves draw for this step.
+        seeds = self._seeds()
+        point = self.draw_point(len(self.space.ops), seeds[0])
+        gamma = self._draw_gamma(self.hypernetwork(point), seeds[1])
+        loss, _, (gradient, _) = self._gradients(*train, gamma)
+        _apply(self.optimizer, _sum(gradient), self.supernet.trainable_variables)
+        val_loss, logits, facts = self._move_hypernetwork(train, val, seeds[2:])
+        hits = keras.metrics.sparse_categorical_accuracy(val[1], logits)
+        losses = _sum({"loss": loss, "val_half_loss": val_loss})
+        return {**losses, "accuracy": ops.mean(hits), **facts}
+
+    def _move_hypernetwork(self, train: Any, val: Any, seeds: Any) -> Any:
+        variables = self.hypernetwork.trainable_variables
+        point = self.draw_point(len(self.space.ops), seeds[0])
+        with tf.GradientTape(persistent=True) as tape:
+            alpha = self.hypernetwork(point)
+            gamma = self._draw_gamma(alpha, seeds[1])
+            cost = price(point, ops.softmax(alpha), self.prices)
+        if self.order == 1:
+            val_loss, logits, (_, by_gamma) = self._gradients(*val, gamma)
+        else:
+            val_loss, logits, by_gamma = unrolled_gradients(
+                self._gradients,
+                self.supernet.trainable_variables,
+                self.optimizer.learning_rate,
+                *(train, val, gamma),
+            )
+        by_task = tape.gradient(gamma, alpha, _sum(by_gamma))
+        by_price = tape.gradient(cost, alpha)
+        gradient = tape.gradient(alpha, variables, by_task + by_price)
+        _apply(self.arch_optimizer, gradient, variables)
+        facts = {
+            "price": cost,
+            "task_pull": tf.norm(by_task),
+            "price_pull": tf.norm(by_price),
+        }
+        return val_loss, logits, facts
+
+    def _draw_gamma(self, alpha: Any, seed: Any) -> Any:
         """Relaxed one-hot per choice; one-hot forwards in sampled mode."""
-        gamma = gumbel_softmax(alpha, self.temperature, self.noise)
+        gamma = gumbel_softmax(alpha, self.temperature, seed)
         return straight_through(gamma) if self.mode == "sampled" else gamma
 
-    def train_step(self, data: Any) -> Any:
-        (x, y), (x_val, y_val) = data
-        num_ops = len(self.space.ops)
-
-        gamma = self.draw_gamma(self.hypernetwork(self.draw_point(num_ops, self.noise)))
-        loss, _, (gradient, _) = self._gradients(x, y, gamma)
-        self.optimizer.apply(gradient, self.supernet.trainable_variables)
-
-        variables = self.hypernetwork.trainable_variables
-        point = self.draw_point(num_ops, self.noise)
-        with tf.GradientTape() as tape:
-            alpha = self.hypernetwork(point)
-            gamma = self.draw_gamma(alpha)
-            cost = price(point, ops.softmax(alpha), self.prices)
-        val_loss, logits, (_, by_gamma) = self._gradients(x_val, y_val, gamma)
-        gradient = tape.gradient([gamma, cost], variables, [by_gamma, ops.ones(())])
-        self.arch_optimizer.apply(gradient, variables)
-
-        metrics = self.compute_metrics(x_val, y_val, logits)
-        return metrics | self._means(loss=loss, val_half_loss=val_loss, price=cost)
-
-    def _means(self, **values: Any) -> dict[str, Any]:
-        """Means since the epoch began."""
-        for name, value in values.items():
-            self.means[name].update_state(value)
-        return {name: self.means[name].result() for name in values}
+    def _seeds(self) -> Any:
+        """Four seeds that depend on the search's seed and on the step alone."""
+        step = ops.cast(self.optimizer.iterations, "int32")
+        return [tf.stack([self.seed, 4 * step + draw]) for draw in range(4)]
 
     def _task_gradients(self, x: Any, y: Any, gamma: Any) -> Any:
         """Task loss, logits, and the loss's gradients by weights and by gamma.
@@ -147,17 +180,19 @@ class Search(keras.Model):
         return loss, logits, by
 
     def test_step(self, data: Any) -> Any:
-        """Score the member at the uniform point with the supernet's weights.
-
-        Batch norm uses the batch: its moving averages mix all members.
-        """
+        """Score the member at the uniform point with the supernet's weights."""
         x, y = data
-        logits = self(x, training=True)
-        loss = self.compute_loss(y=y, y_pred=logits)
-        return self.compute_metrics(x, y, logits) | self._means(loss=loss)
+        logits = self(x)
+        scored = {
+            "loss": self.compute_loss(y=y, y_pred=logits),
+            "accuracy": ops.mean(keras.metrics.sparse_categorical_accuracy(y, logits)),
+        }
+        for name, value in scored.items():
+            self.means[name].update_state(value, sample_weight=ops.shape(x)[0])
+        return {name: self.means[name].result() for name in scored}
 
     def call(self, images: Any, training: bool = False) -> Any:
-        """Logits of the member at the uniform point."""
+        """Logits of the member at the uniform point; batch norm takes the batch."""
         alpha = self.hypernetwork(ops.convert_to_tensor(uniform(len(self.space.ops))))
         gamma = ops.one_hot(ops.argmax(alpha, axis=-1), len(self.space.ops))
         return self.supernet([images, gamma], training=training)
@@ -175,13 +210,9 @@ class Search(keras.Model):
         """
         return derive(self.space, self.alpha(budget))
 
-    def facts(self, logs: Any) -> str:
-        """What an epoch has come to, in one line."""
-        return (
-            f"loss {logs['loss']:.3f}  accuracy {logs['val_accuracy']:.1%} and "
-            f"{self.expected_latency_ms():.3f} ms at uniform S  "
-            f"temperature {float(self.temperature):.2f}"
-        )
+    def temperature_now(self) -> float:
+        """The temperature as a number, also where every device holds a copy of it."""
+        return float(self.temperature.value.numpy())
 
     def expected_latency_ms(self) -> float:
         """Calibrated latency of the relaxed network at the uniform point."""
@@ -190,98 +221,23 @@ class Search(keras.Model):
         fit = self.table.calibration
         return fit.offset_ms + fit.scale * (self.table.skeleton_ms + relaxed)
 
-
-def make_search(config: SearchConfig, table: LatencyTable, steps: int) -> Search:
-    """A compiled search as the settings describe it.
-
-    Args:
-        config: The settings.
-        table: Its space is searched.
-        steps: Steps of an epoch, which the weights' learning rate is annealed over.
-    """
-    search = Search(
-        table.space,
-        table,
-        mode=config.mode,
-        hypernetwork=config.hypernetwork,
-        sampler=config.sampler,
-        weights=PriceWeights(
-            config.params_weight, config.latency_weight, config.count_weight
-        ),
-        seed=config.seed,
-    )
-    rate = keras.optimizers.schedules.CosineDecay(
-        config.weight_lr, steps * config.epochs
-    )
-    search.compile(
-        keras.optimizers.SGD(
-            rate, momentum=0.9, weight_decay=config.weight_decay, global_clipnorm=5.0
-        ),
-        keras.optimizers.Adam(config.arch_lr, beta_1=0.5),
-    )
-    return search
+    def shares(self) -> dict[str, float]:
+        """Share of the choices of each op at the uniform point; ties are divided."""
+        alpha = self.alpha(uniform(len(self.space.ops)))
+        best = alpha == np.max(alpha, axis=-1, keepdims=True)
+        shares = np.mean(best / np.sum(best, axis=-1, keepdims=True), axis=0)
+        return dict(zip(self.space.ops, shares.tolist(), strict=True))
 
 
-def run_search(
-    config: SearchConfig,
-    table: LatencyTable,
-    data: Dataset,
-    run: Run,
-    *,
-    overwrite: bool = False,
-) -> Search:
-    """Search a family into a run folder, or go on with what the folder holds.
-
-    Args:
-        config: Settings; those of the run where it was begun before.
-        table: Prices; its space is searched.
-        data: The task.
-        run: Where everything is kept.
-        overwrite: Begin again where the run has been searched.
-
-    Raises:
-        RunError: If another search writes to the same folder.
-        DataError: If images or classes do not fit the space.
-    """
-    data.require(table.space)
-    with run.locked():
-        state = UNSEARCHED if overwrite else run.load_state()
-        train, validation, steps = search_batches(
-            *(data, config.batch_size, config.seed),
-            epochs=range(state["epochs"], config.epochs),
-        )
-        search = make_search(config, table, steps)
-        if state["epochs"] == 0:
-            run.clear()
-            run.create(config, table)
-        else:
-            search.load_weights(run.checkpoint(state["epochs"]))
-        search.fit(
-            train,
-            validation_data=validation,
-            epochs=config.epochs,
-            initial_epoch=state["epochs"],
-            steps_per_epoch=steps,
-            shuffle=False,
-            verbose=0,
-            callbacks=[
-                Schedule(config),
-                Progress("Search", config.epochs, search.facts),
-                Checkpoint(run, state["search_seconds"]),
-            ],
-        )
-    return search
+def _sum(values: Any) -> Any:
+    """Sum over replicas, each of which Keras makes count one share of the loss."""
+    if tf.distribute.get_strategy().num_replicas_in_sync == 1:
+        return values
+    context = tf.distribute.get_replica_context()
+    return context.all_reduce(tf.distribute.ReduceOp.SUM, values)
 
 
-def load_search(run: Run) -> Search:
-    """The search of a run with its trained weights, ready to derive members.
-
-    Raises:
-        RunError: If the run has not ended an epoch, or is of another version.
-    """
-    config, table = run.load_config(), run.load_table()
-    run.require_searched()
-    search = make_search(config, table, steps=1)
-    search.supernet.load_weights(run.supernet)
-    search.hypernetwork.load_weights(run.hypernetwork)
-    return search
+def _apply(optimizer: Any, gradients: Any, variables: Any) -> None:
+    """Step along gradients that are equal on all replicas: Keras adds them up."""
+    replicas = tf.distribute.get_strategy().num_replicas_in_sync
+    optimizer.apply([gradient / replicas for gradient in gradients], variables)

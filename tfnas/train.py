@@ -73,17 +73,41 @@ def _live_inputs(
     return np.concatenate([by_node[node - 2] for node in live], axis=-2)
 
 
-def recalibrate(model: Any, data: Dataset, batch_size: int, seed: int) -> None:
-    """Measure the batch-norm statistics of a member that has others' averages."""
-    per_epoch = len(data.x_train) // batch_size
-    seen = batches(
-        *(data.x_train, data.y_train, batch_size),
-        seed=seed,
-        flip=data.flip,
-        epochs=range(math.ceil(_RECALIBRATION_STEPS / per_epoch)),
-    )
-    for images, _ in seen.take(_RECALIBRATION_STEPS):
+def recalibrate(model: Any, batches: Any) -> None:
+    """Measure the batch-norm statistics of a member that has others' averages.
+
+    Args:
+        model: The member, of fast layers.
+        batches: Batches of scaled images and classes; about 50 are enough.
+    """
+    for images, _ in batches:
         model(images, training=True)
+
+
+def score_member(
+    architecture: Architecture,
+    weights: Weights,
+    seen: Any,
+    held_out: tuple[Images, Labels],
+) -> tuple[float, float]:
+    """Score a member with the supernet's weights and batch-norm statistics of its own.
+
+    Args:
+        architecture: The member.
+        weights: What `named_weights` returned of the supernet.
+        seen: Batches of training images to measure batch norm on.
+        held_out: Images, 0..255, and classes to score it on.
+
+    Returns:
+        Mean cross-entropy and accuracy.
+    """
+    model = build(architecture, layers=fast_layers)
+    inherit(model, weights, architecture)
+    recalibrate(model, seen)
+    x, y = held_out
+    logits = _logits(model, x)
+    losses = keras.losses.sparse_categorical_crossentropy(y, logits, from_logits=True)
+    return float(np.mean(losses)), float(np.mean(np.argmax(logits, axis=-1) == y))
 
 
 def train_member(
@@ -113,12 +137,24 @@ def train_member(
     fast = build(architecture, layers=fast_layers)
     if weights is not None:
         inherit(fast, weights, architecture)
-        recalibrate(fast, data, min(config.batch_size, len(data.x_train)), config.seed)
+        recalibrate(fast, _recalibration_batches(data, config))
     if config.epochs:
         _fit(fast, data, config, callbacks)
     model = build(architecture)
     model.set_weights(fast.get_weights())
     return model
+
+
+def _recalibration_batches(data: Dataset, config: TrainConfig) -> Any:
+    size = min(config.batch_size, len(data.x_train))
+    epochs = range(math.ceil(_RECALIBRATION_STEPS / (len(data.x_train) // size)))
+    seen = batches(
+        *(data.x_train, data.y_train, size),
+        seed=config.seed,
+        flip=data.flip,
+        epochs=epochs,
+    )
+    return seen.take(_RECALIBRATION_STEPS)
 
 
 def _fit(
@@ -158,8 +194,11 @@ def accuracy(model: Any, x: Images, y: Labels) -> float:
         x: Images, 0..255, shape `(num, height, width, channels)`.
         y: Classes, shape `(num,)`.
     """
-    hits = 0
-    for start in range(0, len(x), 250):
-        logits = model(scale(x[start : start + 250]), training=False)
-        hits += int(np.sum(np.argmax(logits, axis=-1) == y[start : start + 250]))
-    return hits / len(x)
+    return float(np.mean(np.argmax(_logits(model, x), axis=-1) == y))
+
+
+def _logits(model: Any, x: Images) -> NDArray[np.float32]:
+    """Logits of all images, batch by batch."""
+    starts = range(0, len(x), 250)
+    logits = [model(scale(x[i : i + 250]), training=False) for i in starts]
+    return np.concatenate([np.asarray(part) for part in logits])

@@ -1,5 +1,6 @@
 """What one command does: find table, data and run, then hand over to one stage."""
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -7,13 +8,14 @@ from typing import Any
 
 from tfnas.config import SearchConfig, TrainConfig
 from tfnas.data import Dataset, load
+from tfnas.distribute import is_chief, make_strategy
 from tfnas.errors import SettingsError
 from tfnas.export import export_member
 from tfnas.files import refuse_overwrite
 from tfnas.profiling import profile
 from tfnas.progress import say
 from tfnas.runs import Run, find_run, new_run
-from tfnas.search import load_search, run_search
+from tfnas.searching import load_search, run_search
 from tfnas.simplex import Budget
 from tfnas.space import CellSpace, read_space
 from tfnas.table import LatencyTable, newest_table, table_path
@@ -79,12 +81,33 @@ class Inputs:
     run: str | None = None
 
 
-def start_search(inputs: Inputs, *, overwrite: bool = False) -> Run:
+@dataclass(frozen=True)
+class Manner:
+    """How a search runs, this time; a run does not remember it.
+
+    Attributes:
+        strategy: `single`, `mirrored` or `multiworker`.
+        keep: Checkpoints to keep.
+    """
+
+    strategy: str = "single"
+    keep: int = 1
+
+
+def start_search(
+    inputs: Inputs, manner: Manner = Manner(), *, overwrite: bool = False
+) -> Run:
     """Search a new family; profile this machine first where no table fits.
 
     Raises:
         TfnasError: If inputs do not fit each other, or the run exists.
+        KeyboardInterrupt: After Ctrl-C, when everything is saved.
     """
+    if manner.strategy == "multiworker" and not (inputs.table and inputs.run):
+        raise SettingsError(
+            "--strategy multiworker needs --table and --run, the same on every worker"
+        )
+    strategy = make_strategy(manner.strategy)
     base = SearchConfig.load(inputs.config) if inputs.config else SearchConfig()
     config = SearchConfig.from_dict({**asdict(base), **inputs.settings})
     table = LatencyTable.load(inputs.table) if inputs.table else None
@@ -96,28 +119,55 @@ def start_search(inputs: Inputs, *, overwrite: bool = False) -> Run:
     space = known or _space_of(data)
     data.require(space)
     default = f"{Path(config.data).stem}-{table.target if table else 'cpu'}"
-    run = new_run(RUNS, inputs.run, default, overwrite=overwrite)
+    # Workers that are not the chief join the run that the chief makes.
+    replaces = overwrite or not is_chief(strategy)
+    run = new_run(RUNS, inputs.run, default, overwrite=replaces)
     table = table or _newest_or_measured(space)
-    run_search(config, table, data, run, overwrite=overwrite)
+    _searched(
+        *(config, table, data, run),
+        manner=manner,
+        strategy=strategy,
+        overwrite=overwrite,
+    )
     return run
 
 
-def resume_search(name: str | None, settings: Mapping[str, Any]) -> Run:
+def resume_search(
+    name: str | None, settings: Mapping[str, Any], manner: Manner = Manner()
+) -> Run:
     """Go on with a run, the newest by default, with the settings it has.
 
     Raises:
         SettingsError: If other settings are asked for.
         RunError: If there is no such run.
+        KeyboardInterrupt: After Ctrl-C, when everything is saved.
     """
     if settings:
         raise SettingsError(
             "--resume goes on with the run's own settings: leave out "
             f"{', '.join(settings)}"
         )
+    strategy = make_strategy(manner.strategy)
     run = find_run(RUNS, name)
     config, table = run.load_config(), run.load_table()
-    run_search(config, table, load(config.data, table.space.input_shape), run)
+    data = load(config.data, table.space.input_shape)
+    _searched(config, table, data, run, manner=manner, strategy=strategy)
     return run
+
+
+def _searched(*stages: Any, manner: Manner, **settings: Any) -> None:
+    run = stages[-1]
+    before = run.load_state()
+    try:
+        run_search(*stages, keep=manner.keep, **settings)
+    except KeyboardInterrupt:
+        if (state := run.load_state()) != before:
+            options = f"--strategy {manner.strategy} --keep {manner.keep}"
+            say(
+                f"Saved at {state}. Go on with: "
+                f"tfnas search --resume --run {shlex.quote(run.path.name)} {options}"
+            )
+        raise
 
 
 def export_points(

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from tfnas.runs import Run
-from tfnas.search import load_search
+from tfnas.searching import load_search
 from tfnas.simplex import grid
 
 COLOURS = ("#3b7dd8", "#4caf7d", "#d8743b")

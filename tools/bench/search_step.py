@@ -1,12 +1,18 @@
-"""Seconds of a bilevel step in both modes, beside a plain training step.
+"""Seconds and memory of a bilevel step, beside a plain training step.
 
-The plain step trains the all-convolution member of the same space on one batch. All
-three are interleaved in one process; medians and ratios are printed.
+The plain step trains the all-convolution member of the same space on one batch. Times
+are medians of interleaved steps in one process; peak memory is that of a process of its
+own for each kind of step.
 """
 
 import json
+import resource
+import subprocess
+import sys
 import time
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import click
@@ -22,18 +28,34 @@ from tfnas.search import Search
 from tfnas.space import CellSpace
 from tfnas.table import LatencyTable
 
+STEPS = {
+    "plain": "plain all-convolution step",
+    "sampled": "bilevel step, sampled",
+    "dearest": "bilevel step, sampled, convolutions everywhere",
+    "soft": "bilevel step, soft",
+}
+CONVOLUTION = "sep_conv_3x3"
 
-def bilevel(table: LatencyTable, mode: str, batch: Any) -> Callable[[], Any]:
-    """A step of weights and hypernetwork."""
+Step = Callable[[], float]
+
+
+def bilevel(table: LatencyTable, batch: Any, mode: str, all_conv: bool = False) -> Step:
+    """A step of weights and hypernetwork, at the first architecture or the dearest."""
     search = Search(table.space, table, mode=mode)
     search.compile(keras.optimizers.SGD(0.01, momentum=0.9), "adam")
-    step = tf.function(lambda: search.train_step((batch, batch))["loss"])
+    if all_conv:
+        liked = np.eye(len(table.space.ops))[table.space.ops.index(CONVOLUTION)]
+        logits = np.tile(50 * liked, len(table.space.choices))
+        references = search.hypernetwork.references
+        references.assign(np.tile(logits, (references.shape[0], 1)))
+    step = tf.function(lambda: search.step((batch, batch))["loss"], autograph=False)
     return lambda: float(step())
 
 
-def plain(space: CellSpace, batch: Any) -> Callable[[], Any]:
+def plain(table: LatencyTable, batch: Any) -> Step:
     """A training step of the member that has convolutions everywhere."""
-    convolutions = (space.ops.index("sep_conv_3x3"),) * len(space.choices)
+    space = table.space
+    convolutions = (space.ops.index(CONVOLUTION),) * len(space.choices)
     model = build(Architecture(space, convolutions), layers=fast_layers)
     model.compile(
         keras.optimizers.SGD(0.01, momentum=0.9),
@@ -43,42 +65,80 @@ def plain(space: CellSpace, batch: Any) -> Callable[[], Any]:
     return lambda: float(step())
 
 
-@click.command()
-@click.option("--table", "path", help="Table of the default space; measured if absent.")
-@click.option("--steps", default=15, show_default=True, help="Timed steps of each.")
-@click.option("--batch-size", default=64, show_default=True, help="Images a step.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def main(path: str | None, steps: int, batch_size: int, as_json: bool) -> None:
-    """Time steps of the search on noise; their cost does not depend on the images."""
-    from pathlib import Path
-
-    table = LatencyTable.load(Path(path)) if path else profile(CellSpace())
+def make_steps(table: LatencyTable, batch_size: int) -> dict[str, Callable[[], Step]]:
+    """Every kind of step, ready to be built; on noise, which costs what images do."""
     rng = np.random.default_rng(0)
     images = rng.random((batch_size, *table.space.input_shape), dtype=np.float32)
     labels = rng.integers(0, table.space.num_classes, batch_size)
     batch = (tf.constant(images), tf.constant(labels))
-    calls = {
-        "plain all-convolution step": plain(table.space, batch),
-        "bilevel step, sampled": bilevel(table, "sampled", batch),
-        "bilevel step, soft": bilevel(table, "soft", batch),
+    return {
+        "plain": partial(plain, table, batch),
+        "sampled": partial(bilevel, table, batch, "sampled"),
+        "dearest": partial(bilevel, table, batch, "sampled", all_conv=True),
+        "soft": partial(bilevel, table, batch, "soft"),
     }
-    seconds: dict[str, list[float]] = {name: [] for name in calls}
-    for name, call in calls.items():
+
+
+def peak_mib(kind: str, arguments: list[str]) -> float:
+    """Peak memory of a fresh process that does a few steps of one kind."""
+    command = [sys.executable, __file__, *arguments, "--only", kind]
+    return float(subprocess.run(command, check=True, capture_output=True).stdout)
+
+
+@click.command()
+@click.option("--table", "path", help="Table of the default space; measured if absent.")
+@click.option("--steps", default=15, show_default=True, help="Timed steps of each.")
+@click.option("--batch-size", default=64, show_default=True, help="Images a step.")
+@click.option("--only", type=click.Choice([*STEPS]), help="Print its peak MiB alone.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def main(
+    path: str | None, steps: int, batch_size: int, only: str | None, as_json: bool
+) -> None:
+    """Time the steps of a search and of plain training."""
+    table = LatencyTable.load(Path(path)) if path else profile(CellSpace())
+    makers = make_steps(table, batch_size)
+    if only:
+        call = makers[only]()
+        for _ in range(5):
+            call()
+        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+        return
+    arguments = [*(["--table", path] if path else []), "--batch-size", str(batch_size)]
+    memory = {kind: peak_mib(kind, arguments) for kind in STEPS}
+    seconds = interleaved({kind: make() for kind, make in makers.items()}, steps)
+    rows = {
+        STEPS[kind]: {
+            "seconds": seconds[kind],
+            "times_plain": seconds[kind] / seconds["plain"],
+            "peak_mib": memory[kind],
+            "memory_times_plain": memory[kind] / memory["plain"],
+        }
+        for kind in STEPS
+    }
+    if as_json:
+        print(json.dumps(rows, indent=1))
+        return
+    for name, row in rows.items():
+        print(
+            f"{name}: {row['seconds']:.3f} s, {row['times_plain']:.2f} of the plain "
+            f"step; {row['peak_mib']:.0f} MiB, {row['memory_times_plain']:.2f} of it"
+        )
+
+
+def interleaved(calls: dict[str, Step], steps: int) -> dict[str, float]:
+    """Median seconds of each call, one after another in every round."""
+    seconds: dict[str, list[float]] = {kind: [] for kind in calls}
+    for kind, call in calls.items():
         began = time.perf_counter()
         call()
-        print(f"{name}: first call {time.perf_counter() - began:.1f} s", flush=True)
+        first = time.perf_counter() - began
+        print(f"{STEPS[kind]}: first call {first:.1f} s", file=sys.stderr, flush=True)
     for _ in range(steps):
-        for name, call in calls.items():
+        for kind, call in calls.items():
             began = time.perf_counter()
             call()
-            seconds[name].append(time.perf_counter() - began)
-    medians = {name: float(np.median(times)) for name, times in seconds.items()}
-    base = medians["plain all-convolution step"]
-    if as_json:
-        print(json.dumps(medians))
-        return
-    for name, median in medians.items():
-        print(f"{name}: {median:.3f} s, {median / base:.2f} of the plain step")
+            seconds[kind].append(time.perf_counter() - began)
+    return {kind: float(np.median(times)) for kind, times in seconds.items()}
 
 
 if __name__ == "__main__":

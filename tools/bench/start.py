@@ -13,7 +13,7 @@ import numpy as np
 from tfnas.config import TrainConfig
 from tfnas.data import Dataset, load
 from tfnas.runs import Run
-from tfnas.search import load_search
+from tfnas.searching import load_search
 from tfnas.simplex import parse_budget
 from tfnas.train import accuracy, named_weights, train_member
 

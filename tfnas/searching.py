@@ -1,0 +1,224 @@
+"""Settings, table and data -> a searched run: the stage behind `tfnas search`."""
+
+import math
+from collections.abc import Mapping
+from contextlib import nullcontext
+from functools import partial
+from typing import Any
+
+import keras
+
+from tfnas.callbacks import Progress, Record, Schedule
+from tfnas.config import SearchConfig
+from tfnas.costs import PriceWeights
+from tfnas.data import Dataset
+from tfnas.distribute import agree, is_chief, lost_workers, make_strategy, spread
+from tfnas.errors import SettingsError
+from tfnas.files import replace_file
+from tfnas.guards import collapse_warning, out_of_patience
+from tfnas.loop import Loop
+from tfnas.pipeline import Halves, search_halves
+from tfnas.progress import say
+from tfnas.runs import Run, State
+from tfnas.search import Search
+from tfnas.simplex import uniform
+from tfnas.table import LatencyTable
+from tfnas.train import named_weights, score_member
+
+_CLIP_NORM = 5.0
+
+
+def make_search(config: SearchConfig, table: LatencyTable, steps: int) -> Search:
+    """A compiled search as the settings describe it.
+
+    Args:
+        config: The settings.
+        table: Its space is searched.
+        steps: Steps of an epoch, which the weights' learning rate is annealed over.
+    """
+    search = Search(
+        table.space,
+        table,
+        mode=config.mode,
+        order=config.order,
+        hypernetwork=config.hypernetwork,
+        sampler=config.sampler,
+        precision=config.precision,
+        weights=PriceWeights(
+            config.params_weight, config.latency_weight, config.count_weight
+        ),
+        seed=config.seed,
+    )
+    rate = keras.optimizers.schedules.CosineDecay(
+        config.weight_lr, steps * config.epochs
+    )
+    # Each of several replicas steps by its share of the gradient.
+    replicas = search.distribute_strategy.num_replicas_in_sync
+    search.compile(
+        keras.optimizers.SGD(
+            rate,
+            momentum=0.9,
+            weight_decay=config.weight_decay,
+            global_clipnorm=_CLIP_NORM / replicas,
+        ),
+        keras.optimizers.Adam(config.arch_lr, beta_1=0.5),
+    )
+    return search
+
+
+def run_search(
+    config: SearchConfig,
+    table: LatencyTable,
+    data: Dataset,
+    run: Run,
+    *,
+    strategy: Any = None,
+    keep: int = 1,
+    overwrite: bool = False,
+) -> Search:
+    """Search a family into a run folder, or go on with what the folder holds.
+
+    Args:
+        config: Settings; those of the run where it was begun before.
+        table: Prices; its space is searched.
+        data: The task.
+        run: Where everything is kept.
+        strategy: From `make_strategy`; one device by default.
+        keep: Checkpoints to keep.
+        overwrite: Begin again where the run has been searched.
+
+    Raises:
+        RunError: If another search writes to the same folder.
+        DataError: If images or classes do not fit the space.
+        SearchError: If a loss becomes infinite or no number.
+        KeyboardInterrupt: After Ctrl-C, when everything is saved.
+    """
+    data.require(table.space)
+    strategy = strategy or make_strategy("single")
+    if config.order == 2 and strategy.num_replicas_in_sync > 1:
+        raise SettingsError("order = 2 moves the weights back and forth: one device")
+    halves = search_halves(data, config.batch_size, config.seed)
+    chief = is_chief(strategy)
+    with run.locked() if chief else nullcontext(), lost_workers(strategy):
+        with strategy.scope():
+            search = make_search(config, table, halves.steps)
+        step = spread(strategy, search.step, config.batch_size)
+        state = State() if overwrite or not chief else run.load_state()
+        if chief and not state.begun:
+            run.clear()
+            run.create(config, table)
+        epochs, steps = agree(strategy, [state.epochs, state.steps])
+        if epochs + steps:
+            state = state if chief else State(epochs, steps)
+            search.load_weights(run.checkpoint(state))
+        _loop(config, search, halves, run, step, keep if chief else None).run(
+            iter(halves.batches(state.epochs, state.steps, config.epochs)),
+            state,
+            lambda state: _enough(config, run, state, strategy),
+        )
+        agree(strategy, [0])  # all wait for the chief's last save
+    return search
+
+
+def _loop(
+    config: SearchConfig,
+    search: Search,
+    halves: Halves,
+    run: Run,
+    step: Any,
+    keep: int | None,
+) -> Loop:
+    """The loop of a search; who keeps no checkpoints writes and shows nothing."""
+    shown = [
+        Progress("Search", config.epochs, partial(facts_text, search)),
+        Record(run),
+    ]
+    return Loop(
+        step,
+        keras.callbacks.CallbackList(
+            [Schedule(config), *(shown if keep else [])],
+            model=search,
+            epochs=config.epochs,
+            steps=halves.steps,
+        ),
+        partial(epoch_facts, search, halves) if keep else dict,
+        partial(save, run, search, keep) if keep else lambda state: None,
+        epochs=config.epochs,
+        steps=halves.steps,
+    )
+
+
+def epoch_facts(search: Search, halves: Halves) -> Mapping[str, float]:
+    """How the member at the uniform point does, with the supernet's weights.
+
+    Args:
+        search: The search.
+        halves: Batches to measure batch norm on, and held-out images to score.
+    """
+    shares, awake = search.shares(), float(search.arch_optimizer.learning_rate) > 0
+    if awake and (warning := collapse_warning(shares)):
+        say(f"Warning: {warning}")
+    loss, accuracy = _score(search, halves)
+    return {
+        "val_loss": loss,
+        "val_accuracy": accuracy,
+        "expected_latency_ms": search.expected_latency_ms(),
+        "temperature": search.temperature_now(),
+        **{f"share_{op}": share for op, share in shares.items()},
+    }
+
+
+def _score(search: Search, halves: Halves) -> tuple[float, float]:
+    try:
+        member = search.derive(uniform(len(search.space.ops)))
+    except SettingsError as error:  # `none` cuts the network: it can only guess
+        say(f"Warning: {error}")
+        return math.log(search.space.num_classes), 1 / search.space.num_classes
+    weights = named_weights(search.supernet)
+    return score_member(member, weights, halves.calibration, halves.held_out)
+
+
+def facts_text(search: Search, logs: Mapping[str, float]) -> str:
+    """What a step or an epoch has come to, for the progress line."""
+    shares = ", ".join(f"{op} {share:.0%}" for op, share in search.shares().items())
+    scored = f"  accuracy {logs['val_accuracy']:.1%}" if "val_accuracy" in logs else ""
+    return (
+        f"loss {logs['loss']:.3f}{scored}  at uniform S "
+        f"{search.expected_latency_ms():.3f} ms, {shares}  "
+        f"temperature {search.temperature_now():.2f}"
+    )
+
+
+def save(run: Run, search: Search, keep: int, state: State) -> None:
+    """Write everything; the state last, for it says that the rest is there."""
+    replace_file(run.checkpoint(state), search.save_weights)
+    if state.steps == 0:
+        replace_file(run.supernet, search.supernet.save_weights)
+        replace_file(run.hypernetwork, search.hypernetwork.save_weights)
+    run.save_state(state, keep)
+
+
+def _enough(config: SearchConfig, run: Run, state: State, strategy: Any) -> bool:
+    """Whether to stop early; the chief, whose history it is, decides for all.
+
+    Epochs in which the hypernetwork rested do not count, nor do lines of history that
+    were written by a search that was killed before it saved.
+    """
+    counted = range(config.warmup_epochs + 1, state.epochs + 1)
+    rows = [row for row in run.load_history() if row["epoch"] in counted]
+    ended = out_of_patience([row["val_accuracy"] for row in rows], config.patience)
+    return bool(agree(strategy, [int(ended)])[0])
+
+
+def load_search(run: Run) -> Search:
+    """The search of a run with its trained weights, ready to derive members.
+
+    Raises:
+        RunError: If the run has not ended an epoch, or is of another version.
+    """
+    config, table = run.load_config(), run.load_table()
+    run.require_searched()
+    search = make_search(config, table, steps=1)
+    search.supernet.load_weights(run.supernet)
+    search.hypernetwork.load_weights(run.hypernetwork)
+    return search

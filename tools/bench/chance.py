@@ -1,0 +1,176 @@
+"""Whether the data have a say: members of a family beside chance and the null model.
+
+Each of a dozen members is set beside (latency) a random architecture of the same
+predicted latency, (counts) one with the same op counts in each kind of cell, its edges
+shuffled, and (price) the member at the same point of a hypernetwork that was trained on
+the price term alone, without a network or data. All are trained equally from scratch on
+a part of the training set and scored on its held-out tenth; the test set is not looked
+at. Results are kept in a file, so that the command goes on where it was.
+"""
+
+import json
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import click
+import numpy as np
+import tensorflow as tf
+from start import without_test
+
+from tfnas.architecture import Architecture
+from tfnas.config import TrainConfig
+from tfnas.costs import price
+from tfnas.data import Dataset, load
+from tfnas.runs import Run
+from tfnas.search import Search
+from tfnas.searching import load_search, make_search
+from tfnas.simplex import Budget, grid
+from tfnas.table import LatencyTable
+from tfnas.train import accuracy, train_member
+
+RIVALS = ("latency", "counts", "price")
+CHANCE = 0.1
+Make = Callable[[Budget, Architecture], Architecture]
+
+
+def spread_members(search: Search, count: int) -> dict[Budget, Architecture]:
+    """Distinct members, evenly spread over the ranks of their latency."""
+    points = {search.derive(point): point for point in grid(len(search.space.ops), 12)}
+    ranked = sorted(points, key=lambda member: search.table.sum_ms(member))
+    picks = np.linspace(0, len(ranked) - 1, count).round().astype(int)
+    return {points[ranked[pick]]: ranked[pick] for pick in sorted(set(picks))}
+
+
+def same_latency(table: LatencyTable, rng: random.Random) -> Make:
+    """Random mixtures of ops, until one is predicted to take as long within 1 %."""
+
+    def make(_: Budget, member: Architecture) -> Architecture:
+        space, wanted = member.space, table.predict(member).latency_ms
+        for _ in range(200_000):
+            shares = [rng.expovariate(1) for _ in space.ops]
+            picks = rng.choices(range(len(space.ops)), shares, k=len(space.choices))
+            drawn = Architecture(space, tuple(picks))
+            if abs(table.predict(drawn).latency_ms / wanted - 1) < 0.01:
+                return drawn
+        raise SystemExit(f"No random architecture takes {wanted:.3f} ms")
+
+    return make
+
+
+def same_counts(rng: random.Random) -> Make:
+    """The member's own ops, shuffled within each kind of cell."""
+
+    def make(_: Budget, member: Architecture) -> Architecture:
+        indices = list(member.indices)
+        for kind in {choice.kind for choice in member.space.choices}:
+            here = [i for i, c in enumerate(member.space.choices) if c.kind == kind]
+            drawn = rng.sample([indices[i] for i in here], len(here))
+            for place, op in zip(here, drawn, strict=True):
+                indices[place] = op
+        return Architecture(member.space, tuple(indices))
+
+    return make
+
+
+def price_alone(run: Run) -> Make:
+    """The members of the null model, searched with the run's settings."""
+    config, table = run.load_config(), run.load_table()
+    steps = 27_000 // config.batch_size * config.epochs
+    search = make_search(config, table, steps=1)
+    variables = search.hypernetwork.trainable_variables
+
+    @tf.function
+    def step(number: tf.Tensor) -> None:
+        point = search.draw_point(len(search.space.ops), (config.seed, number))
+        with tf.GradientTape() as tape:
+            gamma_bar = tf.nn.softmax(search.hypernetwork(point))
+            cost = price(point, gamma_bar, search.prices)
+        search.arch_optimizer.apply(tape.gradient(cost, variables), variables)
+
+    for number in range(int(config.warmup * steps), steps):
+        step(tf.constant(number))
+    return lambda budget, _: search.derive(budget)
+
+
+def hypervolume(points: Sequence[tuple[float, float]], longest: float) -> float:
+    """Area of (latency, accuracy) that the points dominate, as a share of all.
+
+    The reference point is the longest latency, at the accuracy of guessing.
+    """
+    area, best = 0.0, CHANCE
+    times = sorted({time for time, _ in points})
+    for start, end in zip(times, [*times[1:], longest], strict=True):
+        best = max([best, *(score for time, score in points if time == start)])
+        area += (end - start) * (best - CHANCE)
+    return area / (longest * (1 - CHANCE))
+
+
+def subset(data: Dataset, images: int) -> Dataset:
+    """The first images of a training set that is in a random order."""
+    return replace(data, x_train=data.x_train[:images], y_train=data.y_train[:images])
+
+
+def report(rows: list[dict[str, float]], seeds: Sequence[int]) -> None:
+    """Differences, wins and hypervolumes, for each seed and for all."""
+    longest = max(row[f"{kind}_ms"] for row in rows for kind in ("family", *RIVALS))
+    for name, here in [
+        *((f"seed {seed}", [r for r in rows if r["seed"] == seed]) for seed in seeds),
+        ("all", rows),
+    ]:
+        front = [(row["family_ms"], row["family"]) for row in here]
+        print(f"{name}: family hypervolume {hypervolume(front, longest):.4f}")
+        for kind in RIVALS:
+            gains = np.array([row["family"] - row[kind] for row in here])
+            error = gains.std(ddof=1) / len(gains) ** 0.5
+            other = [(row[f"{kind}_ms"], row[kind]) for row in here]
+            print(
+                f"   against the same {kind}: {100 * gains.mean():+.2f} points "
+                f"(standard error {100 * error:.2f}), {np.sum(gains > 0)} of "
+                f"{len(gains)} won; hypervolume {hypervolume(other, longest):.4f}"
+            )
+
+
+@click.command()
+@click.argument("run", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--members", default=12, show_default=True, help="Members of the family.")
+@click.option("--seed", "seeds", multiple=True, type=int, default=(0, 1), help="Seeds.")
+@click.option("--images", default=12_800, show_default=True, help="To train on.")
+@click.option("--epochs", default=1, show_default=True, help="Passes over them.")
+def main(
+    run: Path, members: int, seeds: tuple[int, ...], images: int, epochs: int
+) -> None:
+    """Compare the family of RUN with chance and with the null model."""
+    search = load_search(Run(run))
+    data = subset(without_test(load(Run(run).load_config().data)), images)
+    family = spread_members(search, members)
+    rows = []
+    for seed in seeds:
+        rng = random.Random(seed)
+        rivals: dict[str, Make] = {
+            "latency": same_latency(search.table, rng),
+            "counts": same_counts(rng),
+            "price": price_alone(Run(run)),
+        }
+        kept = run / f"chance-{seed}-{images}-{epochs}.jsonl"
+        lines = kept.read_text().splitlines() if kept.exists() else []
+        for number, (budget, member) in enumerate(family.items()):
+            rivals_here = {kind: make(budget, member) for kind, make in rivals.items()}
+            if number >= len(lines):
+                row: dict[str, float] = {"seed": seed}
+                for kind, who in {"family": member, **rivals_here}.items():
+                    model = train_member(
+                        who, data, TrainConfig(epochs=epochs, seed=seed)
+                    )
+                    row[kind] = accuracy(model, data.x_test, data.y_test)
+                    row[f"{kind}_ms"] = search.table.predict(who).latency_ms
+                lines.append(json.dumps({**row, "budget": budget}))
+                kept.write_text("\n".join(lines) + "\n")
+                print(lines[-1], flush=True)
+        rows += [json.loads(line) for line in lines]
+    report(rows, seeds)
+
+
+if __name__ == "__main__":
+    main()
