@@ -1,5 +1,6 @@
 """What a person sees while something takes longer than a blink: stderr, with an ETA."""
 
+import shutil
 import sys
 from typing import Any
 
@@ -13,6 +14,14 @@ def say(text: str) -> None:
     tqdm.write(text, file=sys.stderr)
 
 
+class _OneLine(tqdm):  # type: ignore[type-arg]
+    """A bar that is cut where the terminal ends, so that it can be written over."""
+
+    def __str__(self) -> str:
+        width = shutil.get_terminal_size().columns if sys.stderr.isatty() else None
+        return str(super().__str__())[:width]
+
+
 def bar(total: int, title: str, done: int = 0) -> Any:
     """A bar with an ETA; a line every ten seconds where there is no terminal.
 
@@ -22,7 +31,7 @@ def bar(total: int, title: str, done: int = 0) -> Any:
         done: Steps that were done before.
     """
     on_terminal = sys.stderr.isatty()
-    return tqdm(
+    return _OneLine(
         total=total,
         desc=title,
         initial=done,
