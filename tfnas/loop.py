@@ -57,7 +57,7 @@ class Loop:
         step: Maps a batch, and whether to stop, to scalars, and whether any process
             that takes part wants to stop.
         callbacks: Keras callbacks, set on the model.
-        end_epoch: Called after each epoch; facts that are known only then.
+        end_epoch: Called with the state after each epoch; facts known only then.
         save: Called with the state, after each epoch, every five minutes and on a
             signal.
         epochs: Epochs of the whole search.
@@ -68,7 +68,7 @@ class Loop:
         self,
         step: Callable[[Any, bool], tuple[Facts, bool]],
         callbacks: keras.callbacks.CallbackList,
-        end_epoch: Callable[[], Facts],
+        end_epoch: Callable[[State], Facts],
         save: Callable[[State], None],
         *,
         epochs: int,
@@ -120,7 +120,9 @@ class Loop:
                 saved = time.monotonic()
             if stopping:
                 raise KeyboardInterrupt
-        self.callbacks.on_epoch_end(state.epochs, {**_means(state), **self.end_epoch()})
+        self.callbacks.on_epoch_end(
+            state.epochs, {**_means(state), **self.end_epoch(state)}
+        )
         state = State(state.epochs + 1, search_seconds=time.monotonic() - began)
         self.save(state)
         if stopping:

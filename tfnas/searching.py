@@ -141,21 +141,25 @@ def _loop(
             epochs=config.epochs,
             steps=halves.steps,
         ),
-        partial(epoch_facts, search, halves) if keep else dict,
+        partial(epoch_facts, search, halves, config) if keep else lambda state: {},
         partial(save, run, search, keep) if keep else lambda state: None,
         epochs=config.epochs,
         steps=halves.steps,
     )
 
 
-def epoch_facts(search: Search, halves: Halves) -> Mapping[str, float]:
+def epoch_facts(
+    search: Search, halves: Halves, config: SearchConfig, state: State
+) -> Mapping[str, float]:
     """How the member at the uniform point does, with the supernet's weights.
 
     Args:
         search: The search.
         halves: Batches to measure batch norm on, and held-out images to score.
+        config: Says how long the hypernetwork rests.
+        state: Of the last step of the epoch.
     """
-    shares, awake = search.shares(), float(search.arch_optimizer.learning_rate) > 0
+    shares, awake = search.shares(), state.epochs >= config.warmup_epochs
     if awake and (warning := collapse_warning(shares)):
         say(f"Warning: {warning}")
     loss, accuracy = _score(search, halves)

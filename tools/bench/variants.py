@@ -60,7 +60,7 @@ def search_for(
     loop = Loop(
         spread(strategy, search.step, config.batch_size),
         keras.callbacks.CallbackList([Schedule(config)], model=search),
-        dict,
+        lambda state: {},
         lambda state: None,
         epochs=config.epochs,
         steps=steps,
