@@ -273,8 +273,13 @@ def test_ctrl_c_saves_in_the_middle_of_an_epoch_and_the_search_goes_on_from_ther
             os.kill(os.getpid(), signal.SIGINT)
 
     monkeypatch.setattr(Progress, "on_train_batch_end", press)
-    with pytest.raises(KeyboardInterrupt):
-        search_into(run, tiny_data)
+    # a shell that starts tests in the background makes them ignore it
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            search_into(run, tiny_data)
+    finally:
+        signal.signal(signal.SIGINT, before)
     state = run.load_state()
     assert (state.epochs, state.steps) == (1, 3)  # the next step tells all workers
 

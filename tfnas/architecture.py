@@ -35,7 +35,7 @@ class Architecture:
                 f"An op index must be in 0..{len(self.space.ops) - 1}, "
                 f"got {self.indices}"
             )
-        for kind in {choice.kind for choice in self.space.choices}:
+        for kind in sorted({choice.kind for choice in self.space.choices}):
             if not self.live_nodes(kind):
                 raise SettingsError(
                     f"No path leads through the {kind} cell: the ops into each of its "
