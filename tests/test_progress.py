@@ -1,6 +1,7 @@
 import os
 import sys
 
+from tfnas.callbacks import Progress
 from tfnas.progress import bar, say
 
 
@@ -49,3 +50,17 @@ def test_elsewhere_lines_are_whole(capsys):
     written = capsys.readouterr().err
     assert "x" * 200 in written
     assert written.endswith("done\n")
+
+
+def test_every_epoch_has_the_same_title(capsys):
+    progress = Progress("Search", 2, lambda logs: "")
+    progress.set_params({"steps": 1, "epochs": 2})
+    for epoch in (0, 1):
+        progress.on_epoch_begin(epoch)
+        progress.on_train_batch_end(0, {})
+    progress.bar.refresh()
+    progress.bar.close()
+
+    written = capsys.readouterr().err
+    assert "Search 1/2: 0 %" in written
+    assert "Search 2/2: 100 %" in written

@@ -65,7 +65,7 @@ class Progress(keras.callbacks.Callback):
         del logs
         self.epoch, self.began = epoch, time.monotonic()
         if self.bar is not None:
-            self.bar.set_description(self._title(), refresh=False)
+            self.bar.set_description_str(self._title(), refresh=False)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Move the bar; it starts here, where a resumed training starts."""

@@ -112,9 +112,9 @@ class SearchConfig(Settings):
     sampler: str = _one_of("gumbel", "dirichlet")
     precision: str = _one_of("float32", "mixed_bfloat16")
     patience: int = 0
-    params_weight: float = 0.004
+    params_weight: float = 0.012
     latency_weight: float = 0.004
-    count_weight: float = 0.1
+    count_weight: float = 0.12
     warmup: float = _within(0.34, high=1)
     start_temperature: float = _within(1.0, low=0.01)
     end_temperature: float = _within(0.2, low=0.01)

@@ -137,9 +137,10 @@ def train_member(
     fast = build(architecture, layers=fast_layers)
     if weights is not None:
         inherit(fast, weights, architecture)
-        recalibrate(fast, _recalibration_batches(data, config))
     if config.epochs:
         _fit(fast, data, config, callbacks)
+    else:  # training would measure batch norm's statistics on the way
+        recalibrate(fast, _recalibration_batches(data, config))
     model = build(architecture)
     model.set_weights(fast.get_weights())
     return model

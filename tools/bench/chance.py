@@ -3,15 +3,17 @@
 Each of a dozen members is set beside (latency) a random architecture of the same
 predicted latency, (counts) one with the same op counts in each kind of cell, its edges
 shuffled, and (price) the member at the same point of a hypernetwork that was trained on
-the price term alone, without a network or data. All are trained equally from scratch on
-a part of the training set and scored on its held-out tenth; the test set is not looked
-at. Results are kept in a file, so that the command goes on where it was.
+the price term alone, without a network or data. All are trained equally, as `export`
+does it, from the supernet's weights, or all from scratch, on a part of the training set
+and scored on its held-out tenth; the test set is not looked at. Results are kept in a
+file, so that the command goes on where it was.
 """
 
 import json
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import click
@@ -28,7 +30,7 @@ from tfnas.search import Search
 from tfnas.searching import load_search, make_search
 from tfnas.simplex import Budget, grid
 from tfnas.table import LatencyTable
-from tfnas.train import accuracy, train_member
+from tfnas.train import accuracy, named_weights, train_member
 
 RIVALS = ("latency", "counts", "price")
 CHANCE = 0.1
@@ -112,64 +114,81 @@ def subset(data: Dataset, images: int) -> Dataset:
     return replace(data, x_train=data.x_train[:images], y_train=data.y_train[:images])
 
 
-def report(rows: list[dict[str, float]], seeds: Sequence[int]) -> None:
-    """Differences, wins and hypervolumes, for each seed and for all."""
-    longest = max(row[f"{kind}_ms"] for row in rows for kind in ("family", *RIVALS))
-    for name, here in [
-        *((f"seed {seed}", [r for r in rows if r["seed"] == seed]) for seed in seeds),
-        ("all", rows),
-    ]:
-        front = [(row["family_ms"], row["family"]) for row in here]
-        print(f"{name}: family hypervolume {hypervolume(front, longest):.4f}")
-        for kind in RIVALS:
-            gains = np.array([row["family"] - row[kind] for row in here])
-            error = gains.std(ddof=1) / len(gains) ** 0.5
-            other = [(row[f"{kind}_ms"], row[kind]) for row in here]
-            print(
-                f"   against the same {kind}: {100 * gains.mean():+.2f} points "
-                f"(standard error {100 * error:.2f}), {np.sum(gains > 0)} of "
-                f"{len(gains)} won; hypervolume {hypervolume(other, longest):.4f}"
-            )
+def compare(
+    run: Run, members: int, images: int, config: TrainConfig
+) -> list[dict[str, float]]:
+    """Train members and rivals, one row for each member; rows kept before are read."""
+    search, seed = load_search(run), run.load_config().seed
+    weights = None if config.from_scratch else named_weights(search.supernet)
+    data = subset(without_test(load(run.load_config().data)), images)
+    rng = random.Random(seed)
+    rivals: dict[str, Make] = {
+        "latency": same_latency(search.table, rng),
+        "counts": same_counts(rng),
+        "price": price_alone(run),
+    }
+
+    @cache
+    def trained(who: Architecture) -> float:
+        model = train_member(who, data, config, weights=weights)
+        return accuracy(model, data.x_test, data.y_test)
+
+    start = "scratch" if config.from_scratch else "supernet"
+    kept = run.path / f"chance-{start}-{members}-{images}-{config.epochs}.jsonl"
+    lines = kept.read_text().splitlines() if kept.exists() else []
+    for number, (budget, member) in enumerate(spread_members(search, members).items()):
+        row: dict[str, float] = {"seed": seed}
+        here = {
+            "family": member,
+            **{k: make(budget, member) for k, make in rivals.items()},
+        }
+        if number < len(lines):
+            continue
+        for kind, who in here.items():
+            row[kind] = trained(who)
+            row[f"{kind}_ms"] = search.table.predict(who).latency_ms
+        lines.append(json.dumps({**row, "budget": budget, **member.op_counts}))
+        kept.write_text("\n".join(lines) + "\n")
+        print(lines[-1], flush=True)
+    return [json.loads(line) for line in lines]
+
+
+def report(name: str, rows: list[dict[str, float]], longest: float) -> None:
+    """Differences, wins and hypervolumes."""
+    front = [(row["family_ms"], row["family"]) for row in rows]
+    print(f"{name}: family hypervolume {hypervolume(front, longest):.4f}")
+    for kind in RIVALS:
+        gains = np.array([row["family"] - row[kind] for row in rows])
+        error = gains.std(ddof=1) / len(gains) ** 0.5
+        other = [(row[f"{kind}_ms"], row[kind]) for row in rows]
+        print(
+            f"   against the same {kind}: {100 * gains.mean():+.2f} points "
+            f"(standard error {100 * error:.2f}), {np.sum(gains > 0)} of "
+            f"{len(gains)} won; hypervolume {hypervolume(other, longest):.4f}"
+        )
 
 
 @click.command()
-@click.argument("run", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument(
+    "runs",
+    nargs=-1,
+    required=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+)
 @click.option("--members", default=12, show_default=True, help="Members of the family.")
-@click.option("--seed", "seeds", multiple=True, type=int, default=(0, 1), help="Seeds.")
-@click.option("--images", default=12_800, show_default=True, help="To train on.")
+@click.option("--images", default=9_600, show_default=True, help="To train on.")
 @click.option("--epochs", default=1, show_default=True, help="Passes over them.")
+@click.option("--from-scratch", is_flag=True, help="Fresh weights for all.")
 def main(
-    run: Path, members: int, seeds: tuple[int, ...], images: int, epochs: int
+    runs: tuple[Path, ...], members: int, images: int, epochs: int, from_scratch: bool
 ) -> None:
-    """Compare the family of RUN with chance and with the null model."""
-    search = load_search(Run(run))
-    data = subset(without_test(load(Run(run).load_config().data)), images)
-    family = spread_members(search, members)
-    rows = []
-    for seed in seeds:
-        rng = random.Random(seed)
-        rivals: dict[str, Make] = {
-            "latency": same_latency(search.table, rng),
-            "counts": same_counts(rng),
-            "price": price_alone(Run(run)),
-        }
-        kept = run / f"chance-{seed}-{images}-{epochs}.jsonl"
-        lines = kept.read_text().splitlines() if kept.exists() else []
-        for number, (budget, member) in enumerate(family.items()):
-            rivals_here = {kind: make(budget, member) for kind, make in rivals.items()}
-            if number >= len(lines):
-                row: dict[str, float] = {"seed": seed}
-                for kind, who in {"family": member, **rivals_here}.items():
-                    model = train_member(
-                        who, data, TrainConfig(epochs=epochs, seed=seed)
-                    )
-                    row[kind] = accuracy(model, data.x_test, data.y_test)
-                    row[f"{kind}_ms"] = search.table.predict(who).latency_ms
-                lines.append(json.dumps({**row, "budget": budget}))
-                kept.write_text("\n".join(lines) + "\n")
-                print(lines[-1], flush=True)
-        rows += [json.loads(line) for line in lines]
-    report(rows, seeds)
+    """Compare the families of RUNS with chance and with the null model."""
+    config = TrainConfig(epochs=epochs, from_scratch=from_scratch)
+    rows = {str(run): compare(Run(run), members, images, config) for run in runs}
+    every = [row for here in rows.values() for row in here]
+    longest = max(row[f"{kind}_ms"] for row in every for kind in ("family", *RIVALS))
+    for name, here in [*rows.items(), ("all", every)]:
+        report(name, here, longest)
 
 
 if __name__ == "__main__":
