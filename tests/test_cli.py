@@ -15,6 +15,7 @@ from tfnas.config import SearchConfig
 from tfnas.errors import RunError
 from tfnas.runs import Run
 from tfnas.table import LatencyTable
+from tfnas.targets.cpu import Cpu
 
 SPACE = "input_shape = [8, 8, 1]\nnum_classes = 3\nnodes = 1\nchannels = 4\n"
 
@@ -35,7 +36,7 @@ def work(tmp_path_factory, tiny_npz):
     folder = tmp_path_factory.mktemp("work")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        patch.setattr(profiling, "ROUNDS", 1)
+        patch.setattr(Cpu, "rounds", 1)
         (folder / "space.toml").write_text(SPACE)
         table = ["--output", "table.json", "--runs", 5, "--warmup", 1, "--threads", 1]
         profiled = succeed(
@@ -215,9 +216,9 @@ def test_a_search_profiles_this_machine_first_where_no_table_fits(
 
 
 def test_an_edge_tpu_that_is_missing_ends_with_code_2(inside):
-    from tfnas.targets.edgetpu import what_is_missing
+    from tfnas.targets.edgetpu import EdgeTpu
 
-    if not what_is_missing():
+    if not EdgeTpu.missing("edgetpu"):
         pytest.skip("this machine has the Edge TPU compiler and library")
     result = run("profile", "--target", "edgetpu")
 

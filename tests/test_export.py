@@ -9,11 +9,11 @@ from conftest import TINY, stand_in_table
 from tfnas.architecture import Architecture
 from tfnas.config import SearchConfig, TrainConfig
 from tfnas.errors import TfnasError
-from tfnas.export import card_text, export_member, measured_ms, member_facts, sentence
+from tfnas.export import card_text, export_member, member_facts, on_target, sentence
 from tfnas.network import build
 from tfnas.runs import Run, State
 from tfnas.targets import get_target
-from tfnas.tflite import check_int8, convert_int8
+from tfnas.tflite import check_int8, convert_int8, graph
 from tfnas.train import accuracy, named_weights, train_member
 
 BUDGET = (0.3, 0.5, 0.2)
@@ -135,8 +135,22 @@ def test_latency_is_measured_on_the_tables_own_device():
     flatbuffer = convert_int8(build(MEMBER), np.zeros((2, 8, 8, 1), np.float32))
     here = stand_in_table(TINY, device=get_target("cpu").device)
 
-    assert measured_ms(flatbuffer, here) > 0
-    assert measured_ms(flatbuffer, stand_in_table(TINY)) is None
+    timed, compiled = on_target(flatbuffer, here)
+    assert timed.median_ms > 0
+    assert compiled == {}
+    assert on_target(flatbuffer, stand_in_table(TINY)) == (None, {})
+
+
+def test_what_the_devices_compiler_makes_of_a_model_is_handed_over():
+    pytest.importorskip("ethosu", reason="vela is an optional extra: tfnas[ethos-u]")
+    flatbuffer = convert_int8(build(MEMBER), np.zeros((2, 8, 8, 1), np.float32))
+    npu = get_target("ethos-u55-64", options={"memory_mode": "Sram_Only"})
+    table = stand_in_table(TINY, target=npu.name, device=npu.device)
+
+    timed, compiled = on_target(flatbuffer, table)
+    assert timed.arena_bytes > 0
+    assert [*compiled] == ["model_int8_vela.tflite"]
+    assert graph(compiled["model_int8_vela.tflite"])[0] == ["CUSTOM"]
 
 
 def test_a_member_starts_from_the_weights_it_is_given(tiny_data):

@@ -8,6 +8,7 @@ from tfnas import profiling
 from tfnas.architecture import Architecture
 from tfnas.errors import ModelError, TableError
 from tfnas.journal import Journal
+from tfnas.measurement import UNUSABLE, Measurement
 from tfnas.profiling import (
     network_model,
     profile,
@@ -16,7 +17,6 @@ from tfnas.profiling import (
     skeleton,
 )
 from tfnas.space import OP_NAMES, CellSpace, Site
-from tfnas.targets import Measurement
 from tfnas.tflite import check_int8, graph
 
 HEADER = {"target": "stand-in"}
@@ -25,11 +25,17 @@ HEADER = {"target": "stand-in"}
 class StandInDevice:
     """Answers with times from a list of ops; counts what it was asked to measure."""
 
+    about, options, rounds, suffix = "a stand-in", (), 2, ""
+
     def __init__(self, dies_after=None):
         self.name = self.kind = "stand-in"
         self.device = {"cpu": "stand-in", "threads": "1"}
         self.measured = []
         self.dies_after = dies_after
+
+    @staticmethod
+    def missing(address):
+        return []
 
     def compile(self, model):
         return model
@@ -46,8 +52,7 @@ class StandInDevice:
 
 @pytest.fixture
 def quick(monkeypatch):
-    """One round and few networks: converting is what takes time."""
-    monkeypatch.setattr(profiling, "ROUNDS", 2)
+    """Few networks: converting is what takes time."""
     monkeypatch.setattr(profiling, "FIT_NETWORKS", 3)
     monkeypatch.setattr(profiling, "HELDOUT_NETWORKS", 2)
 
@@ -143,9 +148,41 @@ def test_an_interrupted_profile_measures_nothing_twice(quick, tmp_path):
 
 def test_a_journal_of_other_settings_is_refused_unless_told(tmp_path):
     path = tmp_path / "journal"
-    Journal(path, HEADER).add("site", 0, (1.0,))
+    Journal(path, HEADER).add("site", 0, Measurement((1.0,), 64, ("flag",)))
 
     with pytest.raises(TableError, match="begun with other settings"):
         Journal(path, {"target": "other"})
-    assert Journal(path, HEADER).runs_ms == {("site", 0): [1.0]}
-    assert Journal(path, {"target": "other"}, overwrite=True).runs_ms == {}
+    kept = {("site", 0): Measurement((1.0,), 64, ("flag",))}
+    assert Journal(path, HEADER).blocks == kept
+    assert Journal(path, {"target": "other"}, overwrite=True).blocks == {}
+
+
+class HalfAccelerator(StandInDevice):
+    """Leaves every pool to a CPU that it does not time."""
+
+    def measure(self, models, runs, warmup):
+        timed = super().measure(models, runs, warmup)
+        for model, block in zip(models, timed, strict=True):
+            left = not {"MAX_POOL_2D", "AVERAGE_POOL_2D"}.isdisjoint(graph(model)[0])
+            yield Measurement(block.runs_ms, flags=(UNUSABLE,) if left else ())
+
+
+def test_what_the_target_does_not_run_whole_is_barred_and_not_calibrated_on(
+    quick, monkeypatch
+):
+    monkeypatch.setattr(profiling, "FIT_NETWORKS", 8)
+    monkeypatch.setattr(profiling, "HELDOUT_NETWORKS", 8)
+    table = profile(TINY, HalfAccelerator())
+
+    assert table.usable().tolist() == [[False, True, True]] * 4
+    fit = table.calibration
+    # of 16 random networks only those without a pool
+    assert 2 <= fit.fitted_on + len(fit.heldout_measured_ms) < 8
+
+
+def test_a_target_that_runs_no_network_whole_is_refused(quick):
+    ops = ("max_pool_3x3", "avg_pool_3x3")
+    pools = CellSpace((8, 8, 1), num_classes=3, nodes=1, channels=4, ops=ops)
+
+    with pytest.raises(TableError, match="Too few networks run whole"):
+        profile(pools, HalfAccelerator())

@@ -8,8 +8,10 @@ from conftest import TINY, stand_in_table
 from tfnas.architecture import Architecture
 from tfnas.calibration import Calibration, calibrate, spearman
 from tfnas.errors import TableError
+from tfnas.measurement import UNUSABLE, Measurement
 from tfnas.space import CellSpace
-from tfnas.table import LatencyTable, Row, newest_table, row_from_runs, table_path
+from tfnas.table import LatencyTable, Row, row_of
+from tfnas.tables import newest_table, table_path
 
 
 def test_theil_sen_ignores_one_network_measured_in_a_busy_moment():
@@ -66,11 +68,37 @@ def test_the_matrix_sums_a_choices_sites():
 
 
 def test_a_row_summarizes_runs():
-    row = row_from_runs([float(ms) for ms in range(1, 12)])
+    timed = Measurement(tuple(float(ms) for ms in range(1, 12)), 64, ("unstable",))
 
-    assert row == Row(median_ms=6.0, min_ms=1.0, p10_ms=2.0, p90_ms=10.0, runs=11)
-    assert row_from_runs([0.001] * 3).flags == ("below_resolution",)
-    assert row_from_runs([]).flags == ("no_op",)
+    assert row_of(timed) == Row(
+        median_ms=6.0,
+        min_ms=1.0,
+        p10_ms=2.0,
+        p90_ms=10.0,
+        runs=11,
+        arena_bytes=64,
+        flags=("unstable",),
+    )
+    assert row_of(Measurement((0.001,) * 3)).flags == ("below_resolution",)
+    assert row_of(None).flags == ("no_op",)
+
+
+def test_an_op_that_one_site_cannot_run_is_barred_at_its_choice():
+    table = stand_in_table(TINY)
+    reduced = next(s for s in table.rows if s.op == "max_pool_3x3" and s.stride == 2)
+    row = Row(1.0, 1.0, 1.0, 1.0, 1, flags=(UNUSABLE,))
+    barred = stand_in_table(TINY, rows={**table.rows, reduced: row})
+
+    # the reduction cell's two edges from its inputs have stride 2
+    assert barred.usable().tolist() == [[True] * 3] * 2 + [[False, True, True]] * 2
+
+
+def test_a_table_that_bars_every_op_of_a_choice_is_refused():
+    row = Row(1.0, 1.0, 1.0, 1.0, 1, flags=(UNUSABLE,))
+    rows = dict.fromkeys(stand_in_table(TINY).rows, row)
+
+    with pytest.raises(TableError, match="runs no op of the space at"):
+        stand_in_table(TINY, rows=rows)
 
 
 def test_a_saved_table_reads_back_equal(tmp_path):
@@ -146,7 +174,7 @@ def test_the_newest_fitting_table_is_found_and_other_hosts_are_not(tmp_path):
 
 
 def test_the_committed_table_loads_and_prices_the_default_space(pytestconfig):
-    (path,) = (pytestconfig.rootpath / "tflite_tables").glob("cpu-cell-*.json")
+    (path,) = (pytestconfig.rootpath / "tflite_tables/shipped").glob("cpu-cell-*.json")
     table = LatencyTable.load(path)
 
     table.require(CellSpace())

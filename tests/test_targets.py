@@ -4,7 +4,15 @@ from importlib import import_module
 import pytest
 
 from tfnas.errors import TargetError
-from tfnas.targets import TARGETS, Measurement, get_target
+from tfnas.targets import (
+    TARGETS,
+    About,
+    Measurement,
+    describe,
+    get_target,
+    same_target,
+    targets,
+)
 from tfnas.targets import edgetpu as edgetpu_module
 from tfnas.targets.base import time_calls
 from tfnas.targets.process import run
@@ -24,7 +32,7 @@ def test_the_cpu_says_what_and_how_it_measures():
 
 
 def test_an_edge_tpu_that_is_not_there_is_one_line_that_names_what_is_missing():
-    if not edgetpu_module.what_is_missing():
+    if not edgetpu_module.EdgeTpu.missing("edgetpu"):
         pytest.skip("this machine has the Edge TPU compiler and library")
 
     with pytest.raises(TargetError) as error:
@@ -40,7 +48,8 @@ def test_an_edge_tpu_library_without_a_device_says_so(monkeypatch):
     def no_device(name):
         raise ValueError(f"Failed to load delegate from {name}\n")
 
-    monkeypatch.setattr(edgetpu_module, "what_is_missing", list)
+    nothing = staticmethod(lambda address: [])
+    monkeypatch.setattr(edgetpu_module.EdgeTpu, "missing", nothing)
     monkeypatch.setattr("ai_edge_litert.interpreter.load_delegate", no_device)
 
     with pytest.raises(TargetError, match=r"finds no Edge TPU. Plug the device in"):
@@ -112,3 +121,47 @@ def test_every_registered_target_has_a_class_that_fits_the_protocol(path):
 
     assert callable(target.compile)
     assert callable(target.measure)
+
+
+OFFERS = "[tfnas.targets]\n{} = kitchen:Toaster\n"
+
+
+@pytest.fixture
+def plug_in(tmp_path, monkeypatch):
+    """Another package that offers a target, installed where Python looks."""
+    info = tmp_path / "kitchen-0.1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: kitchen\nVersion: 0.1")
+    (info / "entry_points.txt").write_text(OFFERS.format("toaster"))
+    (tmp_path / "kitchen.py").write_text(
+        "class Toaster:\n"
+        "    about, options, rounds = 'a stand-in toaster', ('heat',), 1\n"
+        "    missing = staticmethod(lambda address: ['bread'])\n"
+        "    def __init__(self, address, *, threads, heat='low'):\n"
+        "        self.name, self.heat = address, heat\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    yield info
+    sys.modules.pop("kitchen", None)
+
+
+def test_another_package_adds_a_target(plug_in):
+    assert get_target("toaster", options={"heat": "high"}).heat == "high"
+    assert describe("toaster") == About(
+        "toaster", "a stand-in toaster", ("bread",), ("heat",)
+    )
+
+
+def test_another_package_cannot_take_a_name_that_is_taken(plug_in):
+    (plug_in / "entry_points.txt").write_text(OFFERS.format("cpu"))
+
+    with pytest.raises(TargetError, match="kitchen offers a target 'cpu', but there"):
+        targets()
+
+
+def test_a_table_opens_the_target_it_was_made_on():
+    made_on = get_target("cpu", threads=2)
+
+    assert same_target("cpu", made_on.device).device == made_on.device
+    with pytest.raises(TargetError, match="another device or runtime"):
+        same_target("cpu", {**made_on.device, "cpu": "another"})

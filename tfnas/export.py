@@ -4,6 +4,7 @@ import hashlib
 import shutil
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from tfnas.files import (
     write_json,
     write_text,
 )
+from tfnas.measurement import Measurement
 from tfnas.network import build, count_macs
 from tfnas.progress import say
 from tfnas.quantize import int8_accuracy, quantize
@@ -32,10 +34,10 @@ from tfnas.quiet import quiet
 from tfnas.runs import Run
 from tfnas.simplex import Budget, describe_budget
 from tfnas.table import LatencyTable
-from tfnas.targets import get_target
+from tfnas.targets import same_target
 from tfnas.train import Weights, accuracy, train_member
 
-_BLOCKS, _RUNS, _WARMUP = 9, 50, 10
+_RUNS, _WARMUP = 50, 10
 _PACKAGES = ("tfnas", "tensorflow", "keras", "ai-edge-litert", "numpy")
 
 
@@ -74,22 +76,30 @@ def member_name(budget: Budget) -> str:
     return "budget-" + "-".join(f"{share:.4g}" for share in budget)
 
 
-def measured_ms(flatbuffer: bytes, table: LatencyTable) -> float | None:
-    """Median latency on the table's own device, or None where it is not this one."""
+def on_target(
+    flatbuffer: bytes, table: LatencyTable
+) -> tuple[Measurement | None, dict[str, bytes]]:
+    """Compile and measure on the table's own device.
+
+    Args:
+        flatbuffer: The int8 .tflite.
+        table: Says which device.
+
+    Returns:
+        Its times, None where the device is not there; and what its compiler made of the
+        model, by file name.
+    """
     try:
-        device = get_target(table.target, threads=int(table.device["threads"]))
+        device = same_target(table.target, table.device)
     except TargetError as error:
         say(f"Latency is not measured: {error}")
-        return None
-    if dict(device.device) != dict(table.device):
-        say("Latency is not measured: the table comes from another device or runtime")
-        return None
+        return None, {}
     compiled = device.compile(flatbuffer)
-    runs_ms: list[float] = []
     with quiet():
-        for block in device.measure([compiled] * _BLOCKS, _RUNS, _WARMUP):
-            runs_ms.extend(block.runs_ms)
-    return float(np.median(runs_ms))
+        blocks = [*device.measure([compiled] * device.rounds, _RUNS, _WARMUP)]
+    runs_ms = tuple(ms for block in blocks for ms in block.runs_ms)
+    files = {f"model_int8_{device.suffix}.tflite": compiled} if device.suffix else {}
+    return replace(blocks[0], runs_ms=runs_ms), files
 
 
 def export_member(
@@ -134,14 +144,15 @@ def export_member(
     )
     say("Quantizing and checking on the test set")
     flatbuffer = quantize(model, data, config.seed)
+    timed, compiled = on_target(flatbuffer, table)
     card = {
         **member_facts(architecture, table, budget),
         "size_bytes": len(flatbuffer),
-        "arena_bytes": None,  # no target tells it yet
+        "arena_bytes": timed.arena_bytes if timed else None,
         "float_accuracy": accuracy(model, data.x_test, data.y_test),
         "int8_accuracy": int8_accuracy(flatbuffer, data.x_test, data.y_test),
         "test_images": len(data.x_test),
-        "measured_latency_ms": measured_ms(flatbuffer, table),
+        "measured_latency_ms": timed.median_ms if timed else None,
         "data": data.name,
         "epochs": config.epochs,
         "from_scratch": weights is None,
@@ -154,7 +165,8 @@ def export_member(
     }
     write_json(folder / "architecture.json", architecture.to_dict())
     replace_file(folder / "model.keras", model.save)
-    write_bytes(folder / "model_int8.tflite", flatbuffer)
+    for name, model_bytes in {"model_int8.tflite": flatbuffer, **compiled}.items():
+        write_bytes(folder / name, model_bytes)
     write_text(folder / "card.md", card_text(card))
     write_json(folder / "card.json", card)
     shutil.rmtree(folder / f".training-{made_from}")

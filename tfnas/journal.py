@@ -1,14 +1,14 @@
 """What a profile has measured so far, on disk after every block of runs."""
 
 import json
-from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tfnas.errors import TableError
 from tfnas.files import write_text
+from tfnas.measurement import Measurement
 
 
 @dataclass
@@ -21,13 +21,13 @@ class Journal:
         path: The file, or None to keep nothing.
         header: What is measured, where and how.
         overwrite: Begin again where the file belongs to another profile.
-        runs_ms: Blocks of runs, by item and round.
+        blocks: Blocks of runs, by item and round.
     """
 
     path: Path | None
     header: Mapping[str, Any]
     overwrite: bool = False
-    runs_ms: dict[tuple[str, int], list[float]] = field(default_factory=dict)
+    blocks: dict[tuple[str, int], Measurement] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.path is None:
@@ -48,9 +48,11 @@ class Journal:
             )
         if not lines or lines[0] != self.header:
             return False
-        self.runs_ms = {
-            (line["item"], line["round"]): line["runs_ms"] for line in lines[1:]
-        }
+        for line in lines[1:]:
+            where = line.pop("item"), line.pop("round")
+            self.blocks[where] = Measurement(
+                tuple(line["runs_ms"]), line["arena_bytes"], tuple(line["flags"])
+            )
         if torn:  # the process died within its last line
             write_text(path, whole + "\n")
         return True
@@ -60,14 +62,7 @@ class Journal:
             with self.path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
 
-    def add(self, item: str, round_: int, runs_ms: tuple[float, ...]) -> None:
+    def add(self, item: str, round_: int, block: Measurement) -> None:
         """Keep a block of runs."""
-        self.runs_ms[item, round_] = list(runs_ms)
-        self._append({"item": item, "round": round_, "runs_ms": list(runs_ms)})
-
-    def all_runs(self) -> dict[str, list[float]]:
-        """All runs of every item, whichever their round."""
-        merged = defaultdict(list)
-        for (item, _), runs_ms in self.runs_ms.items():
-            merged[item].extend(runs_ms)
-        return merged
+        self.blocks[item, round_] = block
+        self._append({"item": item, "round": round_, **asdict(block)})

@@ -14,24 +14,21 @@ import numpy as np
 
 from tfnas.architecture import Architecture
 from tfnas.calibration import Calibration, calibrate
-from tfnas.errors import ModelError, SettingsError
+from tfnas.errors import ModelError, SettingsError, TableError
 from tfnas.journal import Journal
+from tfnas.measurement import UNUSABLE
+from tfnas.measuring import measure
 from tfnas.network import build
 from tfnas.ops import op_chain, run
-from tfnas.progress import bar
-from tfnas.quiet import quiet
 from tfnas.space import CellSpace, Site
-from tfnas.table import (
-    LatencyTable,
-    row_from_runs,
-)
-from tfnas.targets import Target, get_target
+from tfnas.table import LatencyTable, row_of
+from tfnas.targets import Measurement, Target, get_target
 from tfnas.tflite import check_int8, convert_int8
 
-ROUNDS = 9
-_CONVERTING = 40  # what converting a model takes, in blocks of runs; for the ETA alone
 FIT_NETWORKS = 12
 HELDOUT_NETWORKS = 12
+# A compiler that packs weights gives the same cycles for the same weights only.
+_WEIGHTS_SEED = 0
 
 # What each layer of a chain becomes; a layer that is not named is fused into another.
 _CONVERTED = {
@@ -48,6 +45,7 @@ def site_model(site: Site) -> bytes:
     Raises:
         ModelError: If it converts to other ops than its layers announce.
     """
+    keras.utils.set_random_seed(_WEIGHTS_SEED)
     image = keras.Input((site.height, site.width, site.in_channels))
     chain = op_chain(site.op, keras.layers, site.out_channels, site.stride, "site")
     model = keras.Model(image, run(chain, image))
@@ -61,6 +59,7 @@ def site_model(site: Site) -> bytes:
 
 def network_model(architecture: Architecture) -> bytes:
     """The int8 model of a whole network with fresh weights, which time does not see."""
+    keras.utils.set_random_seed(_WEIGHTS_SEED)
     shape = architecture.space.input_shape
     flatbuffer = convert_int8(build(architecture), _noise(shape))
     check_int8(flatbuffer)
@@ -105,8 +104,10 @@ def profile(
 ) -> LatencyTable:
     """Measure every distinct site of a space, and whole networks to calibrate on.
 
-    Items are measured in `ROUNDS` rounds, each in another order, so that a busy moment
-    of the device touches all of them a little and none of them wholly.
+    Items are measured in rounds, each in another order, so that a busy moment of the
+    device touches all of them a little and none of them wholly. An item whose rounds
+    disagree by more than 10 % is measured as often again, and flagged `unstable` if the
+    new rounds disagree as well.
 
     Args:
         space: Gives the sites.
@@ -146,8 +147,8 @@ def profile(
         "seed": seed,
     }
     book = Journal(journal, header, overwrite)
-    _measure(makers, device, book, runs, warmup, rng)
-    return _table(space, device, book.all_runs(), sites, networks)
+    timed = measure(makers, device, book, runs=runs, warmup=warmup, rng=rng)
+    return _table(space, device, timed, sites, networks)
 
 
 def is_free(site: Site) -> bool:
@@ -155,47 +156,26 @@ def is_free(site: Site) -> bool:
     return site.op == "none" or (site.op == "skip_connect" and site.stride == 1)
 
 
-def _measure(
-    makers: Mapping[str, Callable[[], bytes]],
-    device: Target,
-    book: Journal,
-    runs: int,
-    warmup: int,
-    rng: random.Random,
-) -> None:
-    models: dict[str, bytes] = {}
-    rounds = [
-        [item for item in makers if (item, round_) not in book.runs_ms]
-        for round_ in range(ROUNDS)
-    ]
-    work = len({item for items in rounds for item in items}) * _CONVERTING
-    with bar(work + sum(map(len, rounds)), f"Measuring on {device.name}") as progress:
-        for round_, items in enumerate(rounds):
-            for item in rng.sample(items, len(items)):
-                if item not in models:
-                    models[item] = device.compile(makers[item]())
-                    progress.update(_CONVERTING)
-                with quiet():
-                    (timed,) = device.measure([models[item]], runs, warmup)
-                book.add(item, round_, timed.runs_ms)
-                progress.update()
-
-
 def _table(
     space: CellSpace,
     device: Target,
-    runs_ms: Mapping[str, list[float]],
+    timed: Mapping[str, Measurement],
     sites: list[Site],
     networks: list[Architecture],
 ) -> LatencyTable:
-    rows = {site: row_from_runs(runs_ms.get(str(site), [])) for site in sites}
+    rows = {site: row_of(timed.get(str(site))) for site in sites}
     halving = sum(rows[site].median_ms for site in skeleton(space).sites)
-    skeleton_ms = float(np.median(runs_ms["skeleton"])) - halving
+    skeleton_ms = timed["skeleton"].median_ms - halving
     sums = [
         skeleton_ms + sum(rows[site].median_ms for site in network.sites)
         for network in networks
     ]
-    measured = [float(np.median(runs_ms[f"network {i}"])) for i in range(len(networks))]
+    whole = [timed[f"network {index}"] for index in range(len(networks))]
+    pairs = [
+        (total, network.median_ms)
+        for total, network in zip(sums, whole, strict=True)
+        if UNUSABLE not in network.flags
+    ]
     return LatencyTable(
         kind=device.kind,
         target=device.name,
@@ -203,15 +183,22 @@ def _table(
         space=space,
         rows=rows,
         skeleton_ms=skeleton_ms,
-        calibration=_calibration(sums, measured),
+        calibration=_calibration(pairs),
         date=date.today().isoformat(),
         tool_version=version("tfnas"),
     )
 
 
-def _calibration(sums_ms: list[float], measured_ms: list[float]) -> Calibration:
-    """Fit to the first networks, hold the others out."""
-    fit = FIT_NETWORKS
-    offset, scale = calibrate(sums_ms[:fit], measured_ms[:fit])
-    predicted = tuple(offset + scale * value for value in sums_ms[fit:])
-    return Calibration(offset, scale, fit, predicted, tuple(measured_ms[fit:]))
+def _calibration(pairs: list[tuple[float, float]]) -> Calibration:
+    """Fit to the first networks, hold the others out.
+
+    Args:
+        pairs: Sum of table entries and measured time of every network, in ms.
+    """
+    fit = len(pairs) * FIT_NETWORKS // (FIT_NETWORKS + HELDOUT_NETWORKS)
+    if fit < 2:
+        raise TableError("Too few networks run whole on the target to calibrate on.")
+    sums, measured = zip(*pairs, strict=True)
+    offset, scale = calibrate(sums[:fit], measured[:fit])
+    predicted = tuple(offset + scale * value for value in sums[fit:])
+    return Calibration(offset, scale, fit, predicted, measured[fit:])

@@ -24,6 +24,7 @@ _DEFAULTS = SearchConfig()
 DEFAULT_WEIGHTS = PriceWeights(
     _DEFAULTS.params_weight, _DEFAULTS.latency_weight, _DEFAULTS.count_weight
 )
+_NEVER = -1e9
 FACTS = ("loss", "val_half_loss", "accuracy", "price", "task_pull", "price_pull")
 
 
@@ -85,6 +86,8 @@ class Search(keras.Model):
         self.means = {name: keras.metrics.Mean(name) for name in FACTS}
         self.latency_ms = table.matrix()
         self.prices = unit_prices(params_matrix(space), self.latency_ms, weights)
+        # Where the target does not run an op: logits so low that it is never drawn.
+        self.barred = np.where(table.usable(), 0, _NEVER).astype(np.float32)
         self.hypernetwork.build(shape[1:])
         self.built = True
         self._gradients = tf.function(self._task_gradients)
@@ -122,7 +125,7 @@ class Search(keras.Model):
         # Read before the first optimizer counts on: both halves draw for this step.
         seeds = self._seeds()
         point = self.draw_point(len(self.space.ops), seeds[0])
-        gamma = self._draw_gamma(self.hypernetwork(point), seeds[1])
+        gamma = self._draw_gamma(self.logits(point), seeds[1])
         loss, _, (gradient, _) = self._gradients(*train, gamma)
         _apply(self.optimizer, _sum(gradient), self.supernet.trainable_variables)
         val_loss, logits, facts = self._move_hypernetwork(train, val, seeds[2:])
@@ -134,7 +137,7 @@ class Search(keras.Model):
         variables = self.hypernetwork.trainable_variables
         point = self.draw_point(len(self.space.ops), seeds[0])
         with tf.GradientTape(persistent=True) as tape:
-            alpha = self.hypernetwork(point)
+            alpha = self.logits(point)
             gamma = self._draw_gamma(alpha, seeds[1])
             cost = price(point, ops.softmax(alpha), self.prices)
         if self.order == 1:
@@ -156,6 +159,10 @@ class Search(keras.Model):
             "price_pull": tf.norm(by_price),
         }
         return val_loss, logits, facts
+
+    def logits(self, point: Any) -> Any:
+        """`alpha = H_a(S)`, shape `(num_choices, num_ops)`; no op that is barred."""
+        return self.hypernetwork(point) + self.barred
 
     def _draw_gamma(self, alpha: Any, seed: Any) -> Any:
         """Relaxed one-hot per choice; one-hot forwards in sampled mode."""
@@ -193,14 +200,14 @@ class Search(keras.Model):
 
     def call(self, images: Any, training: bool = False) -> Any:
         """Logits of the member at the uniform point; batch norm takes the batch."""
-        alpha = self.hypernetwork(ops.convert_to_tensor(uniform(len(self.space.ops))))
+        alpha = self.logits(ops.convert_to_tensor(uniform(len(self.space.ops))))
         gamma = ops.one_hot(ops.argmax(alpha, axis=-1), len(self.space.ops))
         return self.supernet([images, gamma], training=training)
 
     def alpha(self, budget: Sequence[float]) -> Any:
         """Logits of every choice at a point of the simplex, as an array."""
         point = check_budget(budget, self.space.ops)
-        return np.asarray(self.hypernetwork(ops.convert_to_tensor(point, "float32")))
+        return np.asarray(self.logits(ops.convert_to_tensor(point, "float32")))
 
     def derive(self, budget: Sequence[float]) -> Architecture:
         """The member at a point of the simplex.

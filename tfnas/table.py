@@ -1,9 +1,7 @@
 """Latency tables: milliseconds per site on one target, and what they predict."""
 
-import hashlib
-import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Self
@@ -15,6 +13,7 @@ from tfnas.architecture import Architecture
 from tfnas.calibration import Calibration, Prediction
 from tfnas.errors import TableError, TfnasError
 from tfnas.files import read_json, write_json
+from tfnas.measurement import UNUSABLE, Measurement
 from tfnas.space import CellSpace, Site
 
 SCHEMA = 1
@@ -34,7 +33,7 @@ class Row:
         p90_ms: Last decile of the runs.
         runs: Timed runs; 0 where the op puts nothing into the deployed network.
         arena_bytes: Memory for activations, or None where the target cannot tell.
-        flags: Such as `"below_resolution"`, `"no_op"`, `"cpu_fallback"`.
+        flags: `"below_resolution"`, `"no_op"`, and those of `tfnas.measurement`.
     """
 
     median_ms: float
@@ -46,13 +45,22 @@ class Row:
     flags: tuple[str, ...] = ()
 
 
-def row_from_runs(runs_ms: Sequence[float]) -> Row:
-    """Summarize timed runs; no runs stand for an op that costs nothing."""
-    if not runs_ms:
+def row_of(timed: Measurement | None) -> Row:
+    """Summarize timed runs; no measurement stands for an op that costs nothing."""
+    if timed is None:
         return Row(0.0, 0.0, 0.0, 0.0, 0, flags=("no_op",))
-    low, median, high = (float(np.quantile(runs_ms, q)) for q in (0.1, 0.5, 0.9))
-    flags = ("below_resolution",) if median < BELOW_RESOLUTION_MS else ()
-    return Row(median, float(min(runs_ms)), low, high, len(runs_ms), flags=flags)
+    runs_ms, median = timed.runs_ms, timed.median_ms
+    low, high = (float(np.quantile(runs_ms, q)) for q in (0.1, 0.9))
+    small = ("below_resolution",) if median < BELOW_RESOLUTION_MS else ()
+    return Row(
+        median,
+        min(runs_ms),
+        low,
+        high,
+        len(runs_ms),
+        timed.arena_bytes,
+        timed.flags + small,
+    )
 
 
 @dataclass(frozen=True)
@@ -99,6 +107,11 @@ class LatencyTable:
                     f"The table of {self.target} gives {row.median_ms} ms for {site}: "
                     "a time must be finite and not negative. Measure it again."
                 )
+        if (barred := ~self.usable()).all(axis=1).any():
+            choice = self.space.choices[int(np.argmax(barred.all(axis=1)))]
+            raise TableError(
+                f"{self.target} runs no op of the space at {choice}: add an op."
+            )
         # A difference: below 0 where every site's time holds the cost of a call.
         if not math.isfinite(self.skeleton_ms):
             raise TableError(f"The skeleton of {self.target} is not a number of ms.")
@@ -133,6 +146,25 @@ class LatencyTable:
                 for choice in self.space.choices
             ],
             np.float32,
+        )
+
+    def usable(self) -> NDArray[np.bool_]:
+        """Which ops the target runs, and priced whole, at all sites of a choice.
+
+        Returns:
+            Shape `(num_choices, num_ops)`.
+        """
+        return np.array(
+            [
+                [
+                    all(
+                        UNUSABLE not in self.rows[site].flags
+                        for site in self.space.sites(choice, op)
+                    )
+                    for op in self.space.ops
+                ]
+                for choice in self.space.choices
+            ]
         )
 
     def require(self, space: CellSpace) -> None:
@@ -249,34 +281,3 @@ def _fields(data: dict[str, Any]) -> dict[str, Any]:
         "rows": rows,
         "calibration": Calibration(**fit),
     }
-
-
-def table_path(
-    folder: Path, target: str, device: Mapping[str, str], space: CellSpace
-) -> Path:
-    """Where the table of a device and a space lies by default."""
-    shape = "x".join(map(str, space.input_shape))
-    facts = json.dumps(dict(device), sort_keys=True).encode()
-    which = f"{space.fingerprint[:6]}-{hashlib.sha256(facts).hexdigest()[:6]}"
-    return folder / f"{target}-cell-{shape}-{which}.json"
-
-
-def newest_table(
-    folder: Path, space: CellSpace, host: Mapping[str, str]
-) -> Path | None:
-    """The newest table that fits a space; host tables of other machines do not count.
-
-    Args:
-        folder: Where tables lie.
-        space: The space to be priced.
-        host: Facts about this machine, as the `cpu` target states them.
-    """
-    found = []
-    for path in folder.glob("*.json"):
-        try:
-            table = LatencyTable.load(path)
-        except TfnasError:
-            continue  # not a table, or of another version: not one that fits
-        if table.space == space and (table.target != "cpu" or table.device == host):
-            found.append((table.date, path.stat().st_mtime, path))
-    return max(found)[2] if found else None

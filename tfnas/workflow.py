@@ -18,7 +18,8 @@ from tfnas.runs import Run, find_run, new_run
 from tfnas.searching import load_search, run_search
 from tfnas.simplex import Budget
 from tfnas.space import CellSpace, read_space
-from tfnas.table import LatencyTable, newest_table, table_path
+from tfnas.table import LatencyTable
+from tfnas.tables import newest_table, table_path
 from tfnas.targets import Target, get_target
 from tfnas.train import named_weights
 

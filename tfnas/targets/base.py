@@ -3,44 +3,42 @@
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from statistics import median
 from typing import Protocol
 
+from tfnas.measurement import Measurement
+
+# Where times vary, every model is measured this often.
+ROUNDS = 9
 # A shorter sample would be mostly clock: a short model runs several times in one.
 _SAMPLE_S = 1e-4
 
 
-@dataclass(frozen=True, slots=True)
-class Measurement:
-    """Timings of one model on one target.
-
-    Attributes:
-        runs_ms: Milliseconds of one inference, once per timed sample, warm-up left out.
-        arena_bytes: Memory for activations, or None where the target cannot tell.
-    """
-
-    runs_ms: tuple[float, ...]
-    arena_bytes: int | None = None
-
-    @property
-    def median_ms(self) -> float:
-        """The figure that is reported: robust to a stray slow run."""
-        return median(self.runs_ms)
-
-
 class Target(Protocol):
-    """A device that runs TFLite models.
+    """A device that runs TFLite models, at an address.
+
+    Its class takes the address, `threads` and the options it names, as keywords.
 
     Attributes:
-        name: Key in `tfnas.targets.TARGETS`.
+        about: One line for people.
+        options: Names of the keywords that its class takes beside `threads`.
+        rounds: How often every model is measured, in ever another order.
+        suffix: Of the file name of a compiled model; empty where none is compiled.
+        name: Its address.
         kind: Kind of its numbers: `measured`, `vendor-estimate` or `analytic`.
         device: Facts that tell this device and runtime from others.
     """
 
+    about: str
+    options: tuple[str, ...]
+    rounds: int
+    suffix: str
     name: str
     kind: str
     device: Mapping[str, str]
+
+    @staticmethod
+    def missing(address: str) -> list[str]:
+        """What is lacking before it can be used, with where to get it."""
 
     def compile(self, model: bytes) -> bytes:
         """Turn an int8 .tflite into what the device runs; a CPU runs it as it is.

@@ -5,18 +5,25 @@ from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from tfnas.targets.base import Measurement, time_calls
+from tfnas.measurement import Measurement
+from tfnas.targets.base import ROUNDS, time_calls
 
 
 class Cpu:
     """This machine's CPU, with LiteRT's default kernels (XNNPACK).
 
     Args:
+        address: `cpu`.
         threads: Threads of the interpreter.
     """
 
-    def __init__(self, *, threads: int = 1) -> None:
-        self.name = "cpu"
+    about = "this machine's CPU, through LiteRT"
+    options = ()
+    rounds = ROUNDS
+    suffix = ""
+
+    def __init__(self, address: str = "cpu", *, threads: int = 1) -> None:
+        self.name = address
         self.kind = "measured"
         self.threads = threads
         self.device = {
@@ -25,6 +32,12 @@ class Cpu:
             "delegate": "xnnpack",
             "threads": str(threads),
         }
+
+    @staticmethod
+    def missing(address: str) -> list[str]:
+        """Nothing: LiteRT comes with tfnas."""
+        del address
+        return []
 
     def compile(self, model: bytes) -> bytes:
         """Return the model as it is: the interpreter takes any .tflite."""

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from tfnas.errors import TargetError
-from tfnas.targets.base import Measurement, time_calls
+from tfnas.measurement import Measurement
+from tfnas.targets.base import ROUNDS, time_calls
 from tfnas.targets.process import run
 
 COMPILER = "edgetpu_compiler"
@@ -22,20 +23,24 @@ class EdgeTpu:
     """A Coral Edge TPU through libedgetpu.
 
     Args:
+        address: `edgetpu`.
         threads: Threads for what the compiler leaves on the CPU.
 
     Raises:
         TargetError: If compiler, library or device is missing; the message names each.
     """
 
-    def __init__(self, *, threads: int = 1) -> None:
-        self.name = "edgetpu"
+    about = "Coral Edge TPU on this machine (USB or PCIe)"
+    options = ()
+    rounds = ROUNDS
+    suffix = "edgetpu"
+
+    def __init__(self, address: str = "edgetpu", *, threads: int = 1) -> None:
+        self.name = address
         self.kind = "measured"
         self.threads = threads
-        if missing := what_is_missing():
-            raise TargetError(
-                f"Target edgetpu is not usable here: {'; '.join(missing)}"
-            )
+        if lacks := self.missing(address):
+            raise TargetError(f"Target edgetpu is not usable here: {'; '.join(lacks)}")
         self._delegate = _load_delegate()
         self.device = {
             "runtime": f"ai-edge-litert {version('ai-edge-litert')}",
@@ -43,6 +48,25 @@ class EdgeTpu:
             "compiler": run([COMPILER, "--version"], timeout_s=10).strip(),
             "threads": str(threads),
         }
+
+    @staticmethod
+    def missing(address: str) -> list[str]:
+        """What this machine lacks, with where to get it; a device is not looked for."""
+        del address
+        lacks = []
+        if shutil.which(COMPILER) is None:
+            lacks.append(
+                f"{COMPILER} is not on PATH "
+                "(x86-64 Linux only; see coral.ai/docs/edgetpu/compiler)"
+            )
+        try:
+            ctypes.CDLL(LIBRARY)
+        except OSError:
+            lacks.append(
+                f"{LIBRARY} cannot be loaded "
+                "(install the Edge TPU runtime; see coral.ai/software)"
+            )
+        return lacks
 
     def compile(self, model: bytes) -> bytes:
         """Compile for the Edge TPU; the missing output file is how failure shows."""
@@ -72,24 +96,6 @@ class EdgeTpu:
             )
             interpreter.allocate_tensors()
             yield time_calls(interpreter.invoke, runs, warmup)
-
-
-def what_is_missing() -> list[str]:
-    """What this machine lacks, one sentence each with where to get it."""
-    missing = []
-    if shutil.which(COMPILER) is None:
-        missing.append(
-            f"{COMPILER} is not on PATH "
-            "(x86-64 Linux only; see coral.ai/docs/edgetpu/compiler)"
-        )
-    try:
-        ctypes.CDLL(LIBRARY)
-    except OSError:
-        missing.append(
-            f"{LIBRARY} cannot be loaded "
-            "(install the Edge TPU runtime; see coral.ai/software)"
-        )
-    return missing
 
 
 def _load_delegate() -> Any:

@@ -1,0 +1,48 @@
+import random
+
+from tfnas.journal import Journal
+from tfnas.measurement import UNSTABLE, Measurement
+from tfnas.measuring import measure
+
+
+class StandInDevice:
+    """Takes 1 ms; the item `shaky` does so in a third of its first rounds only."""
+
+    name, rounds = "stand-in", 6
+
+    def __init__(self, calm_after):
+        self.calm_after = calm_after
+        self.asked = []
+
+    def compile(self, model):
+        return model
+
+    def measure(self, models, runs, warmup):
+        for model in models:
+            self.asked.append(model)
+            times = self.asked.count(model)
+            busy = model == b"shaky" and times <= self.calm_after and times % 3
+            yield Measurement((1.2 if busy else 1.0,) * runs)
+
+
+def measured(device):
+    makers = {name: name.encode for name in ("calm", "shaky")}
+    book = Journal(None, {})
+    rng = random.Random(0)
+    return measure(makers, device, book, runs=2, warmup=1, rng=rng)
+
+
+def test_an_item_whose_rounds_disagree_is_measured_again_and_only_that_counts():
+    device = StandInDevice(calm_after=6)
+    timed = measured(device)
+
+    assert device.asked.count(b"calm") == 6
+    assert device.asked.count(b"shaky") == 12
+    assert timed["shaky"] == Measurement((1.0,) * 12)
+
+
+def test_an_item_that_never_comes_to_rest_is_flagged():
+    timed = measured(StandInDevice(calm_after=12))
+
+    assert timed["shaky"].flags == (UNSTABLE,)
+    assert timed["calm"].flags == ()

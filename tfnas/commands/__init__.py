@@ -1,0 +1,1 @@
+"""The commands of `tfnas`: parse, call the Python API, print the result."""

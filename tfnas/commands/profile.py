@@ -1,0 +1,81 @@
+"""`tfnas profile`."""
+
+from pathlib import Path
+
+import click
+
+from tfnas.commands.shared import (
+    Count,
+    File,
+    as_json,
+    given,
+    load_tensorflow,
+    of_device,
+    of_space,
+    options,
+    overwriting,
+    show,
+)
+from tfnas.errors import SettingsError
+
+
+@click.command()
+@of_space
+@click.option("--input", "shape", help="Height x width x channels, such as 28x28x1.")
+@click.option("--classes", type=int, help="Number of classes.")
+@click.option(
+    "--runs",
+    type=Count,
+    default=50,
+    show_default=True,
+    help="Timed runs in each round.",
+)
+@click.option(
+    "--warmup", type=Count, default=10, show_default=True, help="Runs before them."
+)
+@click.option(
+    "--output", type=File, help="Table to write.  [default: tflite_tables/...]"
+)
+@options(of_device, overwriting, as_json)
+def profile(
+    target: str,
+    space: Path | None,
+    shape: str | None,
+    classes: int | None,
+    runs: int,
+    warmup: int,
+    threads: int,
+    output: Path | None,
+    overwrite: bool,
+    as_json: bool,
+    **device_options: str | None,
+) -> None:
+    """Measure every op of a space on a device, into a latency table.
+
+    Interrupted, the same command goes on with what is missing.
+    """
+    from tfnas.space import read_space
+    from tfnas.targets import get_target
+
+    chosen = read_space(space, input_shape=_shape(shape), num_classes=classes)
+    device = get_target(target, threads=threads, options=given(**device_options))
+    load_tensorflow()
+    from tfnas.workflow import profile_to_file
+
+    table, path = profile_to_file(
+        chosen, device, output, runs=runs, warmup=warmup, overwrite=overwrite
+    )
+    result = {"table": str(path), **table.summary()}
+    show(result, f"{path}: {table.in_words()}", as_json)
+
+
+def _shape(text: str | None) -> tuple[int, int, int] | None:
+    if text is None:
+        return None
+    try:
+        height, width, channels = (int(word) for word in text.lower().split("x"))
+    except ValueError:
+        raise SettingsError(
+            f"--input {text}: write height x width x channels, as 28x28x1"
+        ) from None
+    return height, width, channels

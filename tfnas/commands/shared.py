@@ -1,0 +1,68 @@
+"""What commands share: options, and how results are printed."""
+
+import json
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import click
+
+Count = click.IntRange(min=1)
+OneOf = click.Choice
+File = click.Path(dir_okay=False, path_type=Path)
+
+
+def options(*decorators: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Several options that commands share, as one decorator."""
+
+    def decorate(command: Any) -> Any:
+        for decorator in reversed(decorators):
+            command = decorator(command)
+        return command
+
+    return decorate
+
+
+as_json = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON document."
+)
+overwriting = click.option("--overwrite", is_flag=True, help="Replace what exists.")
+of_run = click.option(
+    "--run", "name", help="Name of a run, or its folder; newest first."
+)
+at_budget = click.option(
+    "--budget",
+    "budgets",
+    multiple=True,
+    required=True,
+    help="Price of each op: 0.3,0.5,0.2 or sep_conv_3x3=0.7. Repeatable.",
+)
+of_device = options(
+    click.option("--target", default="cpu", show_default=True, help="Its address."),
+    click.option(
+        "--threads", type=Count, default=1, show_default=True, help="CPU threads."
+    ),
+    click.option("--system-config", help="Ethos-U: vela's name of clock and memories."),
+    click.option("--memory-mode", help="Ethos-U: where weights and activations lie."),
+)
+of_space = click.option("--space", type=File, help="TOML or JSON file of a cell space.")
+
+
+def load_tensorflow() -> None:
+    """Import what takes seconds, without its notices."""
+    from tfnas.quiet import quiet
+
+    with quiet():
+        import_module("tensorflow")
+        import_module("keras")
+
+
+def given(**values: Any) -> dict[str, Any]:
+    """The options that were given; those that were not are None, flags False."""
+    return {k: v for k, v in values.items() if v is not None and v is not False}
+
+
+def show(result: Any, text: str, as_json: bool) -> None:
+    """Print a result on stdout: for machines, or for people."""
+    click.echo(json.dumps(result, indent=1) if as_json else text)

@@ -1,0 +1,31 @@
+"""What a target hands back about one model."""
+
+from dataclasses import dataclass
+from statistics import median
+
+# Flags: an accelerator leaves a part to the CPU, and the time holds that part;
+CPU_FALLBACK = "cpu_fallback"
+# or the time does not hold it, so that the model must not be used;
+UNUSABLE = "unusable"
+# measured twice as often, and its rounds still disagree.
+UNSTABLE = "unstable"
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """Timings of one model on one target.
+
+    Attributes:
+        runs_ms: Milliseconds of one inference, once per timed sample, warm-up left out.
+        arena_bytes: Memory for activations, or None where the target cannot tell.
+        flags: What a reader of the times must know, such as `"cpu_fallback"`.
+    """
+
+    runs_ms: tuple[float, ...]
+    arena_bytes: int | None = None
+    flags: tuple[str, ...] = ()
+
+    @property
+    def median_ms(self) -> float:
+        """The figure that is reported: robust to a stray slow run."""
+        return median(self.runs_ms)
