@@ -1,0 +1,161 @@
+"""Times .tflite models on a board. Copied there and run by the board's own Python.
+
+One file, Python 3.7 syntax, standard library and numpy beside whichever TFLite runtime
+is installed. Standard input is one JSON document:
+
+    {"folder": ..., "models": [file names], "runs": 50, "warmup": 10, "threads": 1,
+     "delegate": null or a library, "outputs": false}
+
+Standard output is one JSON document a line: first facts about the board, then for each
+model its times, or the error that it ended with. The first inference of a model is
+never counted: with an accelerator it uploads the weights.
+"""
+
+import importlib
+import json
+import platform
+import sys
+import time
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Optional, Tuple
+
+RUNTIMES = (
+    ("ai_edge_litert.interpreter", "ai-edge-litert"),
+    ("tflite_runtime.interpreter", "tflite-runtime"),
+    ("tensorflow.lite", "tensorflow"),
+)
+# A shorter sample would be mostly clock: a short model runs several times in one.
+SAMPLE_S = 1e-4
+
+
+def find_runtime() -> Tuple[Any, str]:
+    """The first runtime that can be imported: its module and its name with version."""
+    tried = []
+    for module, package in RUNTIMES:
+        try:
+            return importlib.import_module(module), package + " " + version(package)
+        except Exception as error:  # a broken numpy raises whatever it likes
+            tried.append("%s: %s" % (package, error))
+    raise SystemExit("No TFLite runtime on the board (%s)" % "; ".join(tried))
+
+
+def version(package: str) -> str:
+    """The version of an installed package; Python 3.7 needs pkg_resources for it."""
+    try:
+        metadata = importlib.import_module("importlib.metadata")
+    except ImportError:
+        return str(importlib.import_module("pkg_resources").require(package)[0].version)
+    return str(metadata.version(package))
+
+
+def read(pattern: str) -> Optional[str]:
+    """The first line of the first file that matches, or None."""
+    for path in sorted(Path("/").glob(pattern)):
+        try:
+            return path.read_text().splitlines()[0].strip("\0 ")
+        except (OSError, IndexError):
+            continue
+    return None
+
+
+def cpu_model() -> str:
+    """The board's or the processor's name."""
+    name = read("proc/device-tree/model")
+    info = Path("/proc/cpuinfo")
+    if name is None and info.exists():
+        lines = [line.partition(":") for line in info.read_text().splitlines()]
+        names = [value for key, _, value in lines if key.strip() == "model name"]
+        name = names[0].strip() if names else None
+    return name or platform.processor() or platform.machine()
+
+
+def facts(runtime: str) -> Dict[str, str]:
+    """What tells this board from others, as strings."""
+    import numpy
+
+    found = {
+        "runtime": runtime,
+        "cpu": cpu_model(),
+        "machine": platform.machine(),
+        "os": platform.system(),
+        "python_version": platform.python_version(),
+        "numpy": numpy.__version__,
+        "governor": read("sys/devices/system/cpu/cpu*/cpufreq/scaling_governor"),
+    }
+    return {key: value for key, value in found.items() if value}
+
+
+def temperature_c() -> Optional[float]:
+    """The hottest thermal zone in degrees Celsius, or None."""
+    zones = Path("/sys/class/thermal").glob("thermal_zone*/temp")
+    found = [read(str(zone.relative_to("/"))) for zone in zones]
+    return max([int(text) / 1000 for text in found if text], default=None)
+
+
+def interpreter_of(module: Any, job: Dict[str, Any], path: str) -> Any:
+    """An interpreter, with the delegate that the job names."""
+    options: Dict[str, Any] = {"model_path": path}
+    if job["delegate"]:
+        options["experimental_delegates"] = [module.load_delegate(job["delegate"])]
+    try:
+        made = module.Interpreter(num_threads=job["threads"], **options)
+    except TypeError:  # runtimes before 2.5 take no number of threads
+        made = module.Interpreter(**options)
+    made.allocate_tensors()
+    return made
+
+
+def times_ms(call: Callable[[], Any], runs: int, warmup: int) -> List[float]:
+    """Milliseconds of a call; a sample of a short one averages several calls."""
+    for _ in range(max(2, warmup)):
+        start = time.perf_counter()
+        call()
+        once = time.perf_counter() - start
+    repeats = max(1, int(-(-SAMPLE_S // max(once, 1e-7))))
+    found = []
+    for _ in range(runs):
+        start = time.perf_counter()
+        for _ in range(repeats):
+            call()
+        found.append(1e3 * (time.perf_counter() - start) / repeats)
+    return found
+
+
+def output_sum(made: Any) -> int:
+    """The sum of the outputs for an input of zeros: shows that a runtime computes."""
+    import numpy
+
+    (image,) = made.get_input_details()
+    made.set_tensor(image["index"], numpy.zeros(image["shape"], image["dtype"]))
+    made.invoke()
+    outputs = made.get_output_details()
+    return sum(int(made.get_tensor(one["index"]).sum()) for one in outputs)
+
+
+def timed(module: Any, job: Dict[str, Any], name: str) -> Dict[str, Any]:
+    """The line about one model."""
+    made = interpreter_of(module, job, str(Path(job["folder"]) / name))
+    line: Dict[str, Any] = {
+        "runs_ms": times_ms(made.invoke, job["runs"], job["warmup"])
+    }
+    if job["outputs"]:
+        line["output_sum"] = output_sum(made)
+    return line
+
+
+def main() -> None:
+    """Read the job, write the lines."""
+    job = json.load(sys.stdin)
+    module, runtime = find_runtime()
+    print(json.dumps(dict(facts(runtime), kind="facts")), flush=True)
+    for name in job["models"]:
+        try:
+            line = timed(module, job, name)
+        except Exception as error:  # one bad model must not end the others
+            line = {"error": "%s: %s" % (type(error).__name__, str(error).strip())}
+        line.update(kind="model", model=name, temperature_c=temperature_c())
+        print(json.dumps(line), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,163 @@
+"""A board behind ssh: the system's own ssh, and one Python file on the board.
+
+The user's configuration, keys and jump hosts work as they do on the command line. A
+call costs half a second, so models travel in one archive and a whole round is one call.
+"""
+
+import hashlib
+import io
+import json
+import re
+import shlex
+import shutil
+import tarfile
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tfnas.errors import TargetError
+from tfnas.measurement import Measurement
+from tfnas.targets.base import ROUNDS
+from tfnas.targets.process import run, stream
+
+RUNNER = Path(__file__).with_name("board_runner.py")
+SCHEME = "ssh://"
+_ADDRESS = re.compile(
+    r"ssh://((?P<user>[\w.][\w.-]*)@)?(?P<host>[\w.][\w.-]*|\[[0-9a-fA-F:]+\])(:(?P<port>\d+))?"
+)
+_COPY_TIMEOUT_S = 300.0
+
+
+class Ssh:
+    """A board behind ssh, timed by its own TFLite runtime.
+
+    Args:
+        address: `ssh://user@host:port`; user and port may be left out.
+        threads: Threads of the board's interpreter.
+        python: The board's Python, with numpy and a TFLite runtime.
+        remote_folder: Folder on the board for runner and models.
+        delegate: Library on the board that takes what it can, as `libedgetpu.so.1`.
+
+    Raises:
+        TargetError: If the address is none, or the board or its runtime is not there.
+    """
+
+    about = "a board behind ssh, timed by its own TFLite runtime"
+    options = ("python", "remote_folder", "delegate")
+    rounds = ROUNDS
+    suffix = ""
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        threads: int = 1,
+        python: str = "python3",
+        remote_folder: str = ".cache/tfnas",
+        delegate: str = "",
+    ) -> None:
+        if lacks := self.missing(address):
+            raise TargetError(f"Target {address} is not usable here: {lacks[0]}")
+        self.name, self.kind, self.threads = address, "measured", threads
+        self.python, self.folder, self.delegate = python, remote_folder, delegate
+        self._ssh = ssh_command(address)
+        self._sent: set[str] = set()
+        self._send({RUNNER.name: RUNNER.read_bytes()})
+        facts = next(self._lines([], 1, 1))
+        self.device = {
+            **{name: str(fact) for name, fact in facts.items() if name != "kind"},
+            "delegate": delegate,
+            "python": python,
+            "remote_folder": remote_folder,
+            "threads": str(threads),
+        }
+
+    @staticmethod
+    def missing(address: str) -> list[str]:
+        """What this machine lacks, with where to get it; no board is looked for."""
+        del address
+        here = shutil.which("ssh")
+        return [] if here else ["ssh is not on PATH (install an OpenSSH client)"]
+
+    def compile(self, model: bytes) -> bytes:
+        """Return the model as it is."""
+        return model
+
+    def measure(
+        self, models: Sequence[bytes], runs: int, warmup: int
+    ) -> Iterator[Measurement]:
+        """Time models in their order, in one call; those the board lacks are sent."""
+        names = [f"{hashlib.sha256(model).hexdigest()[:16]}.tflite" for model in models]
+        files = dict(zip(names, models, strict=True))
+        self._send({name: files[name] for name in files if name not in self._sent})
+        lines = self._lines(names, runs, warmup)
+        next(lines)  # the facts
+        for name in names:
+            line = next(lines, None)
+            if line is None:
+                raise TargetError(f"{self.name} ended before it had timed all models")
+            if "error" in line:
+                raise TargetError(f"{self.name} cannot run {name}: {line['error']}")
+            yield Measurement(tuple(line["runs_ms"]))
+
+    def _send(self, files: Mapping[str, bytes]) -> None:
+        if not files:
+            return
+        folder = shlex.quote(self.folder)
+        unpack = f"mkdir -p {folder} && tar -x -f - -C {folder}"
+        run([*self._ssh, unpack], timeout_s=_COPY_TIMEOUT_S, stdin=archive(files))
+        self._sent.update(files)
+
+    def _lines(
+        self, names: Sequence[str], runs: int, warmup: int
+    ) -> Iterator[dict[str, Any]]:
+        """The runner's lines: facts first, then one for each model."""
+        job = {
+            "folder": self.folder,
+            "models": names,
+            "runs": runs,
+            "warmup": warmup,
+            "threads": self.threads,
+            "delegate": self.delegate or None,
+            "outputs": False,
+        }
+        path = f"{self.folder}/{RUNNER.name}"
+        there = f"{shlex.quote(self.python)} {shlex.quote(path)}"
+        for line in stream([*self._ssh, there], stdin=json.dumps(job).encode()):
+            if line.startswith("{"):  # a board's login may have something to say
+                yield json.loads(line)
+
+
+def ssh_command(address: str) -> list[str]:
+    """The ssh command for an address, up to where the remote command follows.
+
+    Connections are shared for a minute, so that all but the first open at once.
+
+    Raises:
+        TargetError: If the address is not `ssh://user@host:port`.
+    """
+    found = _ADDRESS.fullmatch(address)
+    if found is None:
+        raise TargetError(f"{address!r} is no address: write ssh://user@host:port")
+    user, port = found["user"], found["port"]
+    control = Path(tempfile.gettempdir()) / "tfnas-ssh-%C"
+    return [
+        *("ssh", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10"),
+        *("-o", "ControlMaster=auto", "-o", "ControlPersist=60"),
+        *("-o", f"ControlPath={control}"),
+        *(("-l", user) if user else ()),
+        *(("-p", port) if port else ()),
+        *("--", found["host"].strip("[]")),
+    ]
+
+
+def archive(files: Mapping[str, bytes]) -> bytes:
+    """Files as an uncompressed tar archive."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as tar:
+        for name, content in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            tar.addfile(entry, io.BytesIO(content))
+    return packed.getvalue()
