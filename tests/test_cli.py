@@ -277,3 +277,18 @@ def test_a_command_keeps_tensorflows_notices_off_the_screen(inside):
 
     assert done.returncode == 0
     assert done.stderr == ""
+
+
+def test_tables_are_listed_shown_and_compared(inside):
+    assert json.loads(succeed("tables", "--json")) == {}
+    assert json.loads(succeed("tables", "table.json", "--json"))["target"] == "cpu"
+    compared = json.loads(succeed("tables", "table.json", "table.json", "--json"))
+    assert set(compared["sites"].values()) == {1.0}
+    assert run("tables", *["table.json"] * 3).exit_code == 2
+
+
+def test_targets_say_what_is_missing(inside):
+    facts = {fact["address"]: fact for fact in json.loads(succeed("targets", "--json"))}
+
+    assert facts["cpu"]["usable"]
+    assert "Options: --threads, --system-config" in succeed("targets", "ethos-u55-128")

@@ -17,6 +17,7 @@ from tfnas.errors import (
     SettingsError,
     TableError,
 )
+from tfnas.measurement import UNUSABLE
 from tfnas.pipeline import search_batches
 from tfnas.runs import Run, State, find_run, new_run
 from tfnas.search import Search
@@ -87,6 +88,23 @@ def test_an_op_with_a_high_price_disappears_and_the_others_stay(
         point[dear] = 0.8
         op = TINY.ops[dear]
         assert search.derive(point).op_counts[op] == 0
+
+
+def test_an_op_that_the_target_does_not_run_is_never_drawn(tiny_data):
+    table = stand_in_table(TINY)
+    unusable = {
+        site: replace(row, flags=(UNUSABLE,))
+        for site, row in table.rows.items()
+        if site.op == "max_pool_3x3"
+    }
+    search = Search(TINY, replace(table, rows={**table.rows, **unusable}))
+    search.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1))
+    fit(search, tiny_data)
+
+    pools_free = search.derive((0.0, 0.5, 0.5))
+    assert pools_free.op_counts["max_pool_3x3"] == 0
+    assert np.isfinite(search.alpha((0.0, 0.5, 0.5))).all()
+    assert search.shares()["max_pool_3x3"] == 0
 
 
 def test_history_holds_means_over_the_epoch_and_over_the_validation_images(tiny_data):

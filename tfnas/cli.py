@@ -8,6 +8,7 @@ import click
 from tfnas.commands.export import derive, export
 from tfnas.commands.profile import profile
 from tfnas.commands.search import search
+from tfnas.commands.tables import tables
 from tfnas.commands.targets import targets
 from tfnas.errors import TfnasError
 
@@ -49,7 +50,7 @@ def main(debug: bool) -> None:
     """Run a command; `Group` reads `debug`."""
 
 
-for command in (targets, profile, search, derive, export):
+for command in (targets, profile, tables, search, derive, export):
     main.add_command(command)
 
 

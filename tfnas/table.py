@@ -184,6 +184,10 @@ class LatencyTable:
         """How much was measured, and how far its predictions can be trusted."""
         fit = self.calibration
         return {
+            "kind": self.kind,
+            "target": self.target,
+            "device": dict(self.device),
+            "date": self.date,
             "sites": len(self.rows),
             "calibration_networks": fit.fitted_on,
             "heldout_networks": len(fit.heldout_measured_ms),
@@ -192,6 +196,11 @@ class LatencyTable:
             "offset_ms": fit.offset_ms,
             "scale": fit.scale,
         }
+
+    def headline(self) -> str:
+        """What it is of, in one line."""
+        shape = "x".join(map(str, self.space.input_shape))
+        return f"{self.kind}, {self.target}, {shape}, {self.date}"
 
     def in_words(self) -> str:
         """The slowest sites and the error of the calibration, in a few lines."""

@@ -1,12 +1,16 @@
-"""The folder of latency tables: names, the newest that fits."""
+"""The folder of latency tables: names, the newest that fits, one beside another."""
 
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
+from typing import Any
 
-from tfnas.errors import TfnasError
-from tfnas.space import CellSpace
+from tfnas.calibration import spearman
+from tfnas.errors import TableError, TfnasError
+from tfnas.space import CellSpace, Site
 from tfnas.table import LatencyTable
 
 
@@ -39,3 +43,83 @@ def newest_table(
         if table.space == space and (table.target != "cpu" or table.device == host):
             found.append((table.date, path.stat().st_mtime, path))
     return max(found)[2] if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two tables beside each other.
+
+    Attributes:
+        ratios: Second over first, for every site that both measured as more than free.
+        spearman: Rank correlation of those times.
+        differences: Header facts that differ: what the first and the second say.
+    """
+
+    ratios: Mapping[Site, float]
+    spearman: float
+    differences: Mapping[str, tuple[str, str]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as plain values."""
+        return {
+            "sites": {str(site): ratio for site, ratio in self.ratios.items()},
+            "median_ratio": median(self.ratios.values()),
+            "spearman": self.spearman,
+            "differences": dict(self.differences),
+        }
+
+    def in_words(self) -> str:
+        """One line a site, and what they amount to."""
+        lines = [f"{ratio:8.2f}  {site}" for site, ratio in self.ratios.items()]
+        facts = [
+            f"{name}: {first} | {second}"
+            for name, (first, second) in self.differences.items()
+        ]
+        return "\n".join(
+            [
+                *facts,
+                "Times of the second table over those of the first:",
+                *lines,
+                f"{len(lines)} sites, median ratio "
+                f"{median(self.ratios.values()):.2f}, rank correlation "
+                f"{self.spearman:.3f}",
+            ]
+        )
+
+
+def compare(first: LatencyTable, second: LatencyTable) -> Comparison:
+    """Set two tables beside each other, site by site.
+
+    Raises:
+        TableError: If they share fewer than two sites that cost something.
+    """
+    shared = [
+        site
+        for site, row in first.rows.items()
+        if row.median_ms > 0 and site in second.rows and second.rows[site].median_ms > 0
+    ]
+    if len(shared) < 2:
+        raise TableError("The tables share fewer than two sites that cost something.")
+    times = [[table.rows[s].median_ms for s in shared] for table in (first, second)]
+    headers = [
+        {"kind": t.kind, "target": t.target, "date": t.date, **t.device}
+        for t in (first, second)
+    ]
+    names = {**headers[0], **headers[1]}
+    said = {name: tuple(str(h.get(name, "-")) for h in headers) for name in names}
+    return Comparison(
+        {s: b / a for s, a, b in zip(shared, *times, strict=True)},
+        spearman(*times),
+        {name: (a, b) for name, (a, b) in said.items() if a != b},
+    )
+
+
+def listed(folder: Path) -> dict[Path, LatencyTable]:
+    """All tables below a folder, by path; other JSON files are passed over."""
+    found = {}
+    for path in sorted(folder.rglob("*.json")):
+        try:
+            found[path] = LatencyTable.load(path)
+        except TableError:
+            continue
+    return found
