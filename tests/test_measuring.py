@@ -1,7 +1,8 @@
 import random
 
+from tfnas.errors import RefusedError
 from tfnas.journal import Journal
-from tfnas.measurement import UNSTABLE, Measurement
+from tfnas.measurement import UNSTABLE, UNUSABLE, Measurement
 from tfnas.measuring import measure
 
 
@@ -15,6 +16,8 @@ class StandInDevice:
         self.asked = []
 
     def compile(self, model):
+        if model == b"strange":
+            raise RefusedError("No such op")
         return model
 
     def measure(self, models, runs, warmup):
@@ -25,8 +28,8 @@ class StandInDevice:
             yield Measurement((1.2 if busy else 1.0,) * runs)
 
 
-def measured(device):
-    makers = {name: name.encode for name in ("calm", "shaky")}
+def measured(device, names=("calm", "shaky")):
+    makers = {name: name.encode for name in names}
     book = Journal(None, {})
     rng = random.Random(0)
     return measure(makers, device, book, runs=2, warmup=1, rng=rng)
@@ -46,3 +49,11 @@ def test_an_item_that_never_comes_to_rest_is_flagged():
 
     assert timed["shaky"].flags == (UNSTABLE,)
     assert timed["calm"].flags == ()
+
+
+def test_what_the_compiler_refuses_is_unusable_and_the_rest_is_measured(capsys):
+    timed = measured(StandInDevice(calm_after=0), ("calm", "strange"))
+
+    assert timed["calm"] == Measurement((1.0,) * 12)
+    assert timed["strange"].flags == (UNUSABLE,)
+    assert "Warning: strange is unusable. No such op" in capsys.readouterr().err

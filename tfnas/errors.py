@@ -21,6 +21,10 @@ class TargetError(TfnasError):
     """A device, its runtime or its compiler is missing, or refused the model."""
 
 
+class RefusedError(TargetError):
+    """A device's compiler refuses one model; others may pass."""
+
+
 class RunError(TfnasError):
     """A run folder is missing, unfinished, in the way, or of another version."""
 

@@ -5,13 +5,15 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from tfnas.errors import RefusedError
 from tfnas.journal import Journal
-from tfnas.measurement import UNSTABLE, Measurement
-from tfnas.progress import bar
+from tfnas.measurement import UNSTABLE, UNUSABLE, Measurement
+from tfnas.progress import bar, say
 from tfnas.quiet import quiet
 from tfnas.targets import Target
 
 MAX_SPREAD = 0.1
+_REFUSED = Measurement((0.0,), flags=(UNUSABLE,))
 _CONVERTING = 40  # what converting a model takes, in blocks of runs; for the ETA alone
 
 Makers = Mapping[str, Callable[[], bytes]]
@@ -40,10 +42,11 @@ def measure(
         rng: Draws the orders.
 
     Returns:
-        All runs of every item; of those that were measured again, the later ones.
+        All runs of every item; of those that were measured again, the later ones. A
+        model that the device refuses is flagged `unusable`, and costs nothing.
 
     Raises:
-        TargetError: If the device refuses a model or is lost; the book has the rest.
+        TargetError: If the device is lost; the book has the rest.
     """
     first, again = range(device.rounds), range(device.rounds, 2 * device.rounds)
     _rounds(makers, device, book, first, runs, warmup, rng)
@@ -90,13 +93,17 @@ def _rounds(
     models = {}
     with bar(work, f"Measuring on {device.name}") as progress:
         for item in items:
-            models[item] = device.compile(makers[item]())
+            try:
+                models[item] = device.compile(makers[item]())
+            except RefusedError as error:
+                say(f"Warning: {item} is unusable. {error}")
             progress.update(_CONVERTING)
         for number, here in todo.items():
             order = rng.sample(here, len(here))
-            timed = device.measure([models[item] for item in order], runs, warmup)
+            usable = [item for item in order if item in models]
+            timed = device.measure([models[item] for item in usable], runs, warmup)
             for item in order:
                 with quiet():
-                    block = next(timed)
+                    block = next(timed) if item in models else _REFUSED
                 book.add(item, number, block)
                 progress.update()

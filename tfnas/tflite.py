@@ -29,7 +29,12 @@ DEPLOYABLE_OPS = frozenset(
 )
 
 
-def convert_int8(model: Any, calibration: Iterable[NDArray[np.float32]]) -> bytes:
+def convert_int8(
+    model: Any,
+    calibration: Iterable[NDArray[np.float32]],
+    *,
+    per_tensor_dense: bool = False,
+) -> bytes:
     """Quantize a model to int8 weights and activations, with int8 input and output.
 
     The model is traced and frozen first, which converts five times faster than
@@ -39,6 +44,8 @@ def convert_int8(model: Any, calibration: Iterable[NDArray[np.float32]]) -> byte
         model: Built Keras model of one input, shape `(batch, height, width, channels)`.
         calibration: Images that set the activation ranges, each of shape
             `(height, width, channels)`; about 100 do.
+        per_tensor_dense: One scale for all weights of a dense layer, as the Edge TPU
+            needs it; TensorFlow's default is one for each output.
 
     Returns:
         The .tflite flatbuffer.
@@ -62,6 +69,10 @@ def convert_int8(model: Any, calibration: Iterable[NDArray[np.float32]]) -> byte
         )
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.inference_input_type = tf.int8
+        # The only way to say so (TensorFlow 2.21); its op version does not tell.
+        converter._experimental_disable_per_channel_quantization_for_dense_layers = (
+            per_tensor_dense
+        )
         converter.inference_output_type = tf.int8
         try:
             flatbuffer: bytes = converter.convert()

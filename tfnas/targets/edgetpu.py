@@ -5,13 +5,16 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from tfnas.errors import TargetError
-from tfnas.measurement import Measurement
+from tfnas.errors import RefusedError, TargetError
+from tfnas.measurement import CPU_FALLBACK, Measurement
 from tfnas.targets.base import ROUNDS, time_calls
+from tfnas.targets.edgetpu_lint import lint
+from tfnas.targets.edgetpu_log import parse_log
 from tfnas.targets.process import run
 
 COMPILER = "edgetpu_compiler"
@@ -42,6 +45,7 @@ class EdgeTpu:
         if lacks := self.missing(address):
             raise TargetError(f"Target edgetpu is not usable here: {'; '.join(lacks)}")
         self._delegate = _load_delegate()
+        self._on_cpu: set[bytes] = set()
         self.device = {
             "runtime": f"ai-edge-litert {version('ai-edge-litert')}",
             "delegate": LIBRARY,
@@ -69,18 +73,28 @@ class EdgeTpu:
         return lacks
 
     def compile(self, model: bytes) -> bytes:
-        """Compile for the Edge TPU; the missing output file is how failure shows."""
+        """Compile for the Edge TPU; the missing output file is how failure shows.
+
+        Raises:
+            RefusedError: If it breaks a documented rule, or the compiler says no.
+        """
+        if reasons := lint(model):
+            raise RefusedError(f"No Edge TPU runs this model. {reasons[0]}")
         with tempfile.TemporaryDirectory() as folder:
             source = Path(folder) / "model.tflite"
             source.write_bytes(model)
-            log = run(
+            said = run(
                 [COMPILER, "-s", "-o", folder, str(source)],
                 timeout_s=_COMPILE_TIMEOUT_S,
             )
-            compiled = Path(folder) / "model_edgetpu.tflite"
-            if not compiled.exists():
-                raise TargetError(f"{COMPILER} made no model: {log.strip()[-200:]}")
-            return compiled.read_bytes()
+            log = parse_log(said)
+            path = Path(folder) / "model_edgetpu.tflite"
+            if not path.exists():
+                raise RefusedError(f"{COMPILER} made no model: {said.strip()[-200:]}")
+            compiled = path.read_bytes()
+        if log.on_cpu:
+            self._on_cpu.add(compiled)
+        return compiled
 
     def measure(
         self, models: Sequence[bytes], runs: int, warmup: int
@@ -95,7 +109,9 @@ class EdgeTpu:
                 experimental_delegates=[self._delegate],
             )
             interpreter.allocate_tensors()
-            yield time_calls(interpreter.invoke, runs, warmup)
+            timed = time_calls(interpreter.invoke, runs, warmup)
+            flags = (CPU_FALLBACK,) if model in self._on_cpu else ()
+            yield replace(timed, flags=flags)
 
 
 def _load_delegate() -> Any:
