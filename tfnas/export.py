@@ -236,6 +236,8 @@ def card_text(card: Mapping[str, Any]) -> str:
         "Measured latency": latency,
         "Target": f"{card['target']} ({card['table_kind']})",
     }
+    if error := card["searched_for"].get("error"):
+        rows["Error of the estimate"] = error
     table = "\n".join(f"| {name} | {value} |" for name, value in rows.items())
     return f"{sentence(card)}\n\n| | |\n|---|---|\n{table}\n"
 

@@ -207,6 +207,8 @@ class LatencyTable:
         fit = self.calibration
         slowest = sorted(self.rows.items(), key=lambda item: -item[1].median_ms)[:5]
         lines = [f"{row.median_ms:9.4f} ms  {site}" for site, row in slowest]
+        if "error" in self.device:
+            lines.append(f"These are estimates: {self.device['error']}")
         return (
             f"{len(self.rows)} sites, the slowest:\n" + "\n".join(lines) + "\n"
             f"On {len(fit.heldout_measured_ms)} networks not used for the fit: median "

@@ -22,6 +22,7 @@ _ETHOS_U = "tfnas.targets.ethos_u:EthosU"
 TARGETS = {
     "cpu": "tfnas.targets.cpu:Cpu",
     "edgetpu": "tfnas.targets.edgetpu:EdgeTpu",
+    "edgetpu-estimate": "tfnas.targets.edgetpu_estimate:EdgeTpuEstimate",
     "ssh://": "tfnas.targets.ssh:Ssh",
     **{
         f"ethos-{core}": _ETHOS_U
