@@ -26,6 +26,7 @@ class StandInDevice:
     """Answers with times from a list of ops; counts what it was asked to measure."""
 
     about, options, rounds, suffix = "a stand-in", (), 2, ""
+    per_tensor_dense = False
 
     def __init__(self, dies_after=None):
         self.name = self.kind = "stand-in"

@@ -34,7 +34,7 @@ from tfnas.quiet import quiet
 from tfnas.runs import Run
 from tfnas.simplex import Budget, describe_budget
 from tfnas.table import LatencyTable
-from tfnas.targets import same_target
+from tfnas.targets import same_target, target_class
 from tfnas.train import Weights, accuracy, train_member
 
 _RUNS, _WARMUP = 50, 10
@@ -143,7 +143,8 @@ def export_member(
         folder / f".training-{made_from}", architecture, data, config, weights
     )
     say("Quantizing and checking on the test set")
-    flatbuffer = quantize(model, data, config.seed)
+    one_scale = target_class(table.target).per_tensor_dense
+    flatbuffer = quantize(model, data, config.seed, per_tensor_dense=one_scale)
     timed, compiled = on_target(flatbuffer, table)
     card = {
         **member_facts(architecture, table, budget),

@@ -57,11 +57,14 @@ def site_model(site: Site) -> bytes:
     return flatbuffer
 
 
-def network_model(architecture: Architecture) -> bytes:
+def network_model(
+    architecture: Architecture, *, per_tensor_dense: bool = False
+) -> bytes:
     """The int8 model of a whole network with fresh weights, which time does not see."""
     keras.utils.set_random_seed(_WEIGHTS_SEED)
     shape = architecture.space.input_shape
-    flatbuffer = convert_int8(build(architecture), _noise(shape))
+    model = build(architecture)
+    flatbuffer = convert_int8(model, _noise(shape), per_tensor_dense=per_tensor_dense)
     check_int8(flatbuffer)
     return flatbuffer
 
@@ -135,9 +138,10 @@ def profile(
     makers: dict[str, Callable[[], bytes]] = {
         str(site): partial(site_model, site) for site in sites if not is_free(site)
     }
-    makers["skeleton"] = partial(network_model, bare)
+    whole = partial(network_model, per_tensor_dense=device.per_tensor_dense)
+    makers["skeleton"] = partial(whole, bare)
     for index, network in enumerate(networks):
-        makers[f"network {index}"] = partial(network_model, network)
+        makers[f"network {index}"] = partial(whole, network)
     header = {
         "target": device.name,
         "device": dict(device.device),

@@ -9,13 +9,22 @@ from tfnas.pipeline import calibration_images
 from tfnas.tflite import Int8Model, check_int8, convert_int8
 
 
-def quantize(model: Any, data: Dataset, seed: int = 0) -> bytes:
+def quantize(
+    model: Any, data: Dataset, seed: int = 0, *, per_tensor_dense: bool = False
+) -> bytes:
     """Quantize with ranges from training images, and refuse what is not all int8.
+
+    Args:
+        model: A Keras model of images.
+        data: Gives the images.
+        seed: Chooses them.
+        per_tensor_dense: See `convert_int8`; the target says whether it needs it.
 
     Raises:
         ModelError: If an op or a tensor stayed float.
     """
-    flatbuffer = convert_int8(model, calibration_images(data, seed=seed))
+    images = calibration_images(data, seed=seed)
+    flatbuffer = convert_int8(model, images, per_tensor_dense=per_tensor_dense)
     check_int8(flatbuffer)
     return flatbuffer
 

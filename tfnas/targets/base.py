@@ -22,6 +22,7 @@ class Target(Protocol):
         about: One line for people.
         options: Names of the keywords that its class takes beside `threads`.
         rounds: How often every model is measured, in ever another order.
+        per_tensor_dense: Whether weights of dense layers must share one scale.
         suffix: Of the file name of a compiled model; empty where none is compiled.
         name: Its address.
         kind: Kind of its numbers: `measured`, `vendor-estimate` or `analytic`.
@@ -32,6 +33,7 @@ class Target(Protocol):
     options: tuple[str, ...]
     rounds: int
     suffix: str
+    per_tensor_dense: bool
     name: str
     kind: str
     device: Mapping[str, str]

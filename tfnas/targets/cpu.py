@@ -21,6 +21,7 @@ class Cpu:
     options = ()
     rounds = ROUNDS
     suffix = ""
+    per_tensor_dense = False
 
     def __init__(self, address: str = "cpu", *, threads: int = 1) -> None:
         self.name = address

@@ -37,6 +37,7 @@ class EdgeTpu:
     options = ()
     rounds = ROUNDS
     suffix = "edgetpu"
+    per_tensor_dense = True
 
     def __init__(self, address: str = "edgetpu", *, threads: int = 1) -> None:
         self.name = address

@@ -45,6 +45,7 @@ class EdgeTpuEstimate:
     options = ()
     rounds = 1
     suffix = ""
+    per_tensor_dense = True
 
     def __init__(self, address: str = "edgetpu-estimate", *, threads: int = 1) -> None:
         self.name, self.kind = address, "analytic"

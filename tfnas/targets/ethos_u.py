@@ -49,6 +49,7 @@ class EthosU:
     options = ("system_config", "memory_mode")
     rounds = 1  # an estimate is the same every time
     suffix = "vela"
+    per_tensor_dense = False
 
     def __init__(
         self,

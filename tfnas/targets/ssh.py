@@ -47,6 +47,7 @@ class Ssh:
     options = ("python", "remote_folder", "delegate")
     rounds = ROUNDS
     suffix = ""
+    per_tensor_dense = False
 
     def __init__(
         self,
