@@ -91,7 +91,7 @@ def test_an_export_killed_after_training_does_not_train_again(
     run, config = Run(tmp_path), TrainConfig(epochs=1, batch_size=32)
     run.create(SearchConfig(), stand_in_table(TINY))
 
-    def die(*_args):
+    def die(*_args, **_kwargs):
         raise Killed
 
     with monkeypatch.context() as patch:
