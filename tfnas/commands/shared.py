@@ -46,7 +46,9 @@ of_device = options(
     click.option("--system-config", help="Ethos-U: vela's name of clock and memories."),
     click.option("--memory-mode", help="Ethos-U: where weights and activations lie."),
     click.option("--python", help="ssh: the board's Python.  [default: python3]"),
-    click.option("--remote-folder", help="ssh: folder there.  [default: .cache/tfnas]"),
+    click.option("--remote-folder", help="ssh, adb: folder there that may be used."),
+    click.option("--benchmark-binary", help="adb: a benchmark_model for the phone."),
+    click.option("--taskset", help="adb: hexadecimal mask of cores, such as f0."),
     click.option("--delegate", help="ssh: library there, such as libedgetpu.so.1."),
 )
 of_space = click.option("--space", type=File, help="TOML or JSON file of a cell space.")

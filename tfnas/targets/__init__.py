@@ -23,6 +23,7 @@ TARGETS = {
     "cpu": "tfnas.targets.cpu:Cpu",
     "edgetpu": "tfnas.targets.edgetpu:EdgeTpu",
     "edgetpu-estimate": "tfnas.targets.edgetpu_estimate:EdgeTpuEstimate",
+    "adb:": "tfnas.targets.adb:Adb",
     "ssh://": "tfnas.targets.ssh:Ssh",
     **{
         f"ethos-{core}": _ETHOS_U
