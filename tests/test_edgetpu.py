@@ -12,11 +12,11 @@ import pytest
 from test_edgetpu_log import LOG
 
 from tfnas.errors import RefusedError, TargetError
-from tfnas.measurement import CPU_FALLBACK
+from tfnas.measurement import CPU_FALLBACK, Measurement
 from tfnas.profiling import site_model
 from tfnas.space import Site
 from tfnas.targets import edgetpu as module
-from tfnas.targets import get_target
+from tfnas.targets import edgetpu_compiler, get_target
 
 # A delegate that takes no node; with the environment's word for it, there is no device.
 STUB = """
@@ -88,10 +88,33 @@ def test_what_the_compiler_refuses_is_refused_with_its_line(stub):
 
 def test_a_model_that_breaks_a_rule_does_not_reach_the_compiler(stub, monkeypatch):
     device = get_target("edgetpu")
-    monkeypatch.setattr(module, "lint", lambda model: ["Op 3, GELU: not an op"])
+    monkeypatch.setattr(
+        edgetpu_compiler, "lint", lambda model: ["Op 3, GELU: not an op"]
+    )
 
     with pytest.raises(RefusedError, match=r"No Edge TPU runs this model\. Op 3, GELU"):
         device.compile(b"")
+
+
+def test_a_board_times_what_this_machine_compiled(stub, monkeypatch):
+    class StandInBoard:
+        def __init__(self, address, *, threads, delegate, python="python3"):
+            self.device = {"asked": f"{address} {threads} {delegate} {python}"}
+
+        def measure(self, models, runs, warmup):
+            return (Measurement((2.0,) * runs) for _ in models)
+
+    stub.write_text(LOG)
+    monkeypatch.setattr(module, "Ssh", StandInBoard)
+    monkeypatch.setattr(module.EdgeTpuBoard, "missing", staticmethod(lambda _: []))
+    device = get_target("edgetpu@ssh://pi@coral", options={"python": "python3.9"})
+    (timed,) = device.measure([device.compile(site_model(SITE))], runs=2, warmup=1)
+
+    assert device.device == {
+        "asked": "ssh://pi@coral 1 libedgetpu.so.1 python3.9",
+        "compiler": "Edge TPU Compiler stand-in",
+    }
+    assert timed == Measurement((2.0, 2.0), flags=(CPU_FALLBACK,))
 
 
 def test_a_library_without_a_device_says_what_to_do(stub, monkeypatch):

@@ -22,6 +22,7 @@ _ETHOS_U = "tfnas.targets.ethos_u:EthosU"
 TARGETS = {
     "cpu": "tfnas.targets.cpu:Cpu",
     "edgetpu": "tfnas.targets.edgetpu:EdgeTpu",
+    "edgetpu@ssh://": "tfnas.targets.edgetpu:EdgeTpuBoard",
     "edgetpu-estimate": "tfnas.targets.edgetpu_estimate:EdgeTpuEstimate",
     "adb:": "tfnas.targets.adb:Adb",
     "ssh://": "tfnas.targets.ssh:Ssh",

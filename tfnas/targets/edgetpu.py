@@ -1,29 +1,24 @@
-"""A Coral Edge TPU on this machine: Google's compiler and delegate, where they are."""
+"""A Coral Edge TPU, on this machine or on a board: Google's compiler and delegate."""
 
 import ctypes
-import shutil
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
-from tfnas.errors import RefusedError, TargetError
-from tfnas.measurement import CPU_FALLBACK, Measurement
+from tfnas.errors import TargetError
+from tfnas.measurement import Measurement
 from tfnas.targets.base import ROUNDS, time_calls
-from tfnas.targets.edgetpu_lint import lint
-from tfnas.targets.edgetpu_log import parse_log
-from tfnas.targets.process import run
+from tfnas.targets.edgetpu_compiler import EdgeTpuCompiler
+from tfnas.targets.ssh import Ssh
 
-COMPILER = "edgetpu_compiler"
 LIBRARY = "libedgetpu.1.dylib" if sys.platform == "darwin" else "libedgetpu.so.1"
-_COMPILE_TIMEOUT_S = 200.0
+AT_BOARD = "edgetpu@"
 
 
 class EdgeTpu:
-    """A Coral Edge TPU through libedgetpu.
+    """A Coral Edge TPU of this machine, through libedgetpu.
 
     Args:
         address: `edgetpu`.
@@ -40,17 +35,15 @@ class EdgeTpu:
     per_tensor_dense = True
 
     def __init__(self, address: str = "edgetpu", *, threads: int = 1) -> None:
-        self.name = address
-        self.kind = "measured"
-        self.threads = threads
+        self.name, self.kind, self.threads = address, "measured", threads
         if lacks := self.missing(address):
             raise TargetError(f"Target edgetpu is not usable here: {'; '.join(lacks)}")
         self._delegate = _load_delegate()
-        self._on_cpu: set[bytes] = set()
+        self._compiler = EdgeTpuCompiler()
         self.device = {
             "runtime": f"ai-edge-litert {version('ai-edge-litert')}",
             "delegate": LIBRARY,
-            "compiler": run([COMPILER, "--version"], timeout_s=10).strip(),
+            "compiler": self._compiler.version,
             "threads": str(threads),
         }
 
@@ -58,12 +51,7 @@ class EdgeTpu:
     def missing(address: str) -> list[str]:
         """What this machine lacks, with where to get it; a device is not looked for."""
         del address
-        lacks = []
-        if shutil.which(COMPILER) is None:
-            lacks.append(
-                f"{COMPILER} is not on PATH "
-                "(x86-64 Linux only; see coral.ai/docs/edgetpu/compiler)"
-            )
+        lacks = EdgeTpuCompiler.missing()
         try:
             ctypes.CDLL(LIBRARY)
         except OSError:
@@ -74,28 +62,8 @@ class EdgeTpu:
         return lacks
 
     def compile(self, model: bytes) -> bytes:
-        """Compile for the Edge TPU; the missing output file is how failure shows.
-
-        Raises:
-            RefusedError: If it breaks a documented rule, or the compiler says no.
-        """
-        if reasons := lint(model):
-            raise RefusedError(f"No Edge TPU runs this model. {reasons[0]}")
-        with tempfile.TemporaryDirectory() as folder:
-            source = Path(folder) / "model.tflite"
-            source.write_bytes(model)
-            said = run(
-                [COMPILER, "-s", "-o", folder, str(source)],
-                timeout_s=_COMPILE_TIMEOUT_S,
-            )
-            log = parse_log(said)
-            path = Path(folder) / "model_edgetpu.tflite"
-            if not path.exists():
-                raise RefusedError(f"{COMPILER} made no model: {said.strip()[-200:]}")
-            compiled = path.read_bytes()
-        if log.on_cpu:
-            self._on_cpu.add(compiled)
-        return compiled
+        """Compile with Google's compiler, after a look at the documented rules."""
+        return self._compiler.compile(model)
 
     def measure(
         self, models: Sequence[bytes], runs: int, warmup: int
@@ -111,8 +79,62 @@ class EdgeTpu:
             )
             interpreter.allocate_tensors()
             timed = time_calls(interpreter.invoke, runs, warmup)
-            flags = (CPU_FALLBACK,) if model in self._on_cpu else ()
-            yield replace(timed, flags=flags)
+            yield replace(timed, flags=self._compiler.flags(model))
+
+
+class EdgeTpuBoard:
+    """A Coral Edge TPU of a board behind ssh; models are compiled here.
+
+    The board's own pair of runtime and libedgetpu is used: they must be of one age.
+
+    Args:
+        address: `edgetpu@ssh://user@host`.
+        threads: Threads for what the compiler leaves on the CPU.
+        delegate: The board's library.
+        options: What `Ssh` takes.
+
+    Raises:
+        TargetError: If the compiler here, or the board, is not there.
+    """
+
+    about = "Coral Edge TPU of a board behind ssh"
+    options = Ssh.options
+    rounds = ROUNDS
+    suffix = "edgetpu"
+    per_tensor_dense = True
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        threads: int = 1,
+        delegate: str = "libedgetpu.so.1",
+        **options: str,
+    ) -> None:
+        if lacks := self.missing(address):
+            raise TargetError(f"Target {address} is not usable here: {lacks[0]}")
+        board = address.removeprefix(AT_BOARD)
+        self._board = Ssh(board, threads=threads, delegate=delegate, **options)
+        self._compiler = EdgeTpuCompiler()
+        self.name, self.kind = address, "measured"
+        self.device = {**self._board.device, "compiler": self._compiler.version}
+
+    @staticmethod
+    def missing(address: str) -> list[str]:
+        """What this machine lacks, with where to get it; no board is looked for."""
+        return [*EdgeTpuCompiler.missing(), *Ssh.missing(address)]
+
+    def compile(self, model: bytes) -> bytes:
+        """Compile with Google's compiler, after a look at the documented rules."""
+        return self._compiler.compile(model)
+
+    def measure(
+        self, models: Sequence[bytes], runs: int, warmup: int
+    ) -> Iterator[Measurement]:
+        """Time compiled models on the board, in their order and in one call."""
+        timed = self._board.measure(models, runs, warmup)
+        for model, block in zip(models, timed, strict=True):
+            yield replace(block, flags=self._compiler.flags(model))
 
 
 def _load_delegate() -> Any:
