@@ -99,6 +99,7 @@ def test_models_are_timed_through_a_real_adb(phone, binary, model):
     timed = [*device.measure([model, model], runs=3, warmup=2)]
 
     assert device.device["phone"] == "Stand-in phone"
+    assert device.conditions == {"usb_powered": "true", "battery_decicelsius": "312"}
     assert len(timed) == 2
     assert all(one.median_ms > 0 for one in timed)
     assert "--num_runs=3 --warmup_min_secs=0 --min_secs=0" in phone.commands[-1]

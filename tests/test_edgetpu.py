@@ -99,6 +99,7 @@ def test_a_model_that_breaks_a_rule_does_not_reach_the_compiler(stub, monkeypatc
 def test_a_board_times_what_this_machine_compiled(stub, monkeypatch):
     class StandInBoard:
         def __init__(self, address, *, threads, delegate, python="python3"):
+            self.conditions = {}
             self.device = {"asked": f"{address} {threads} {delegate} {python}"}
 
         def measure(self, models, runs, warmup):

@@ -31,6 +31,7 @@ class StandInDevice:
     def __init__(self, dies_after=None):
         self.name = self.kind = "stand-in"
         self.device = {"cpu": "stand-in", "threads": "1"}
+        self.conditions = {"temperature_c": "40 to 41"}
         self.measured = []
         self.dies_after = dies_after
 
@@ -125,6 +126,7 @@ def test_a_profile_gives_back_the_times_of_its_device(quick):
     assert times[("max_pool_3x3", 2)] == 1 + 1
     assert times[("skip_connect", 1)] == 0
     assert table.kind == "stand-in"
+    assert table.conditions == {"temperature_c": "40 to 41"}
     assert table.calibration.fitted_on == 3
     assert len(table.calibration.heldout_measured_ms) == 2
     # every model in both rounds: 8 sites that are not free, skeleton, 5 networks

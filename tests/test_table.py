@@ -102,7 +102,8 @@ def test_a_table_that_bars_every_op_of_a_choice_is_refused():
 
 
 def test_a_saved_table_reads_back_equal(tmp_path):
-    table = stand_in_table(TINY, kind="measured")
+    hot = {"temperature_c": "60 to 71"}
+    table = stand_in_table(TINY, kind="measured", conditions=hot)
     table.save(tmp_path / "t.json")
 
     assert LatencyTable.load(tmp_path / "t.json") == table

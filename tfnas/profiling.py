@@ -184,6 +184,7 @@ def _table(
         kind=device.kind,
         target=device.name,
         device=device.device,
+        conditions=dict(device.conditions),
         space=space,
         rows=rows,
         skeleton_ms=skeleton_ms,

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -78,6 +78,7 @@ class LatencyTable:
         date: Day of measuring, ISO 8601.
         tool_version: Version of tfnas that measured.
         precision: Precision of weights and activations.
+        conditions: Facts about the device that changed while it measured.
     """
 
     kind: str
@@ -90,6 +91,7 @@ class LatencyTable:
     date: str
     tool_version: str
     precision: str = "int8"
+    conditions: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -230,6 +232,7 @@ class LatencyTable:
                 "kind": self.kind,
                 "target": self.target,
                 "device": dict(self.device),
+                "conditions": dict(self.conditions),
                 "precision": self.precision,
                 "date": self.date,
                 "tool_version": self.tool_version,
@@ -288,6 +291,7 @@ def _fields(data: dict[str, Any]) -> dict[str, Any]:
     )
     return {
         **{key: data[key] for key in plain},
+        "conditions": data.get("conditions", {}),
         "space": CellSpace.from_dict(data["space"]),
         "rows": rows,
         "calibration": Calibration(**fit),

@@ -28,6 +28,13 @@ _FACTS = {
     "build": "ro.build.fingerprint",
     "abi": "ro.product.cpu.abi",
 }
+# What `dumpsys` tells of a phone, by service.
+_STATE = {
+    "usb_powered": ("battery", r"USB powered: (\w+)"),
+    "battery_decicelsius": ("battery", r"temperature: (\d+)"),
+    "screen": ("power", r"mWakefulness=(\w+)"),
+    "thermal_status": ("thermalservice", r"Thermal Status: (\d+)"),
+}
 
 
 class Adb:
@@ -72,6 +79,7 @@ class Adb:
         self._sent: set[str] = set()
         self._send({_NAME: binary.read_bytes()})
         self._shell(["chmod", "755", f"{remote_folder}/{_NAME}"])
+        self.conditions = self._state()
         self.device = {
             **{fact: self._shell(["getprop", key]) for fact, key in _FACTS.items()},
             "runtime": f"{_NAME} {_digest(binary.read_bytes())}",
@@ -110,6 +118,18 @@ class Adb:
             if not said:  # adb itself counts a lost phone as a success
                 raise TargetError(f"{self.name} gave no answer: is it still there?")
             yield parse_benchmark(said)
+
+    def _state(self) -> dict[str, str]:
+        """Charging, screen and heat, where the phone's services tell them."""
+        found = {}
+        for fact, (service, pattern) in _STATE.items():
+            try:
+                said = self._shell(["dumpsys", service])
+            except TargetError:
+                continue  # a phone without this service has no such fact
+            if told := re.search(pattern, said):
+                found[fact] = told[1]
+        return found
 
     def _command(self, model: str, runs: int, warmup: int) -> list[str]:
         return [

@@ -27,6 +27,7 @@ class Target(Protocol):
         name: Its address.
         kind: Kind of its numbers: `measured`, `vendor-estimate` or `analytic`.
         device: Facts that tell this device and runtime from others.
+        conditions: Facts that change while it measures, such as its temperature.
     """
 
     about: str
@@ -37,6 +38,7 @@ class Target(Protocol):
     name: str
     kind: str
     device: Mapping[str, str]
+    conditions: Mapping[str, str]
 
     @staticmethod
     def missing(address: str) -> list[str]:

@@ -27,6 +27,7 @@ class Cpu:
         self.name = address
         self.kind = "measured"
         self.threads = threads
+        self.conditions: dict[str, str] = {}
         self.device = {
             **cpu_facts(),
             "runtime": f"ai-edge-litert {version('ai-edge-litert')}",

@@ -38,6 +38,7 @@ class EdgeTpu:
         self.name, self.kind, self.threads = address, "measured", threads
         if lacks := self.missing(address):
             raise TargetError(f"Target edgetpu is not usable here: {'; '.join(lacks)}")
+        self.conditions: dict[str, str] = {}
         self._delegate = _load_delegate()
         self._compiler = EdgeTpuCompiler()
         self.device = {
@@ -117,6 +118,7 @@ class EdgeTpuBoard:
         self._board = Ssh(board, threads=threads, delegate=delegate, **options)
         self._compiler = EdgeTpuCompiler()
         self.name, self.kind = address, "measured"
+        self.conditions = self._board.conditions
         self.device = {**self._board.device, "compiler": self._compiler.version}
 
     @staticmethod

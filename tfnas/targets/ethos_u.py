@@ -77,6 +77,7 @@ class EthosU:
             "clock_mhz": f"{clock_mhz:g}",
             "threads": "1",
         }
+        self.conditions: dict[str, str] = {}
         self._reports: dict[str, Measurement] = {}
 
     @staticmethod

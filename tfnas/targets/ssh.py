@@ -63,6 +63,8 @@ class Ssh:
         self.name, self.kind, self.threads = address, "measured", threads
         self.python, self.folder, self.delegate = python, remote_folder, delegate
         self._ssh = ssh_command(address)
+        self.conditions: dict[str, str] = {}
+        self._temperatures: list[float] = []
         self._sent: set[str] = set()
         self._send({RUNNER.name: RUNNER.read_bytes()})
         facts = next(self._lines([], 1, 1))
@@ -100,7 +102,14 @@ class Ssh:
                 raise TargetError(f"{self.name} ended before it had timed all models")
             if "error" in line:
                 raise TargetError(f"{self.name} cannot run {name}: {line['error']}")
+            self._record(line["temperature_c"])
             yield Measurement(tuple(line["runs_ms"]))
+
+    def _record(self, temperature: float | None) -> None:
+        if temperature is not None:
+            self._temperatures.append(temperature)
+            low, high = min(self._temperatures), max(self._temperatures)
+            self.conditions["temperature_c"] = f"{low:g} to {high:g}"
 
     def _send(self, files: Mapping[str, bytes]) -> None:
         if not files:
