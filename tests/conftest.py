@@ -7,8 +7,9 @@ import pytest
 
 from tfnas.calibration import Calibration
 from tfnas.data import Dataset
+from tfnas.rows import Row
 from tfnas.space import CellSpace
-from tfnas.table import LatencyTable, Row
+from tfnas.table import LatencyTable
 
 TINY = CellSpace((8, 8, 1), num_classes=3, nodes=1, channels=4)
 CALIBRATION = Calibration(1.0, 2.0, 2, (10.0, 20.0, 40.0), (11.0, 19.0, 40.0))

@@ -9,6 +9,7 @@ import pytest
 from adbd import Phone
 
 from tfnas.errors import TargetError
+from tfnas.measurement import REFUSED
 from tfnas.profiling import site_model
 from tfnas.space import Site
 from tfnas.targets import get_target
@@ -54,7 +55,15 @@ for count in (int(flags["warmup_runs"]), int(flags["num_runs"])):
 """
 
 
-@pytest.mark.parametrize(("said", "ms"), [(OLDER, 1.03966), (NEWER, 0.071)])
+@pytest.mark.parametrize(
+    ("said", "ms"),
+    [
+        (OLDER, 1.03966),
+        (NEWER, 0.071),
+        ("count=9 curr=3(all same)\ncount=50 curr=4(all same)\n", 0.004),
+        ("count=1 curr=3\ncount=1 curr=5\n", 0.005),
+    ],
+)
 def test_both_styles_of_output_are_read(said, ms):
     assert parse_benchmark(said).runs_ms == (pytest.approx(ms),)
 
@@ -92,6 +101,11 @@ def model():
     return site_model(Site("max_pool_3x3", 8, 8, 4, 4))
 
 
+def benchmarked(phone):
+    """The last command that ran the binary."""
+    return [command for command in phone.commands if "--graph" in command][-1]
+
+
 @needs_adb
 def test_models_are_timed_through_a_real_adb(phone, binary, model):
     options = {"benchmark_binary": str(binary)}
@@ -99,10 +113,14 @@ def test_models_are_timed_through_a_real_adb(phone, binary, model):
     timed = [*device.measure([model, model], runs=3, warmup=2)]
 
     assert device.device["phone"] == "Stand-in phone"
-    assert device.conditions == {"usb_powered": "true", "battery_decicelsius": "312"}
+    assert device.conditions == {
+        "usb_powered": "true",
+        "battery_decicelsius": "312",
+        "statistic": "mean of each round, as the binary tells it",
+    }
     assert len(timed) == 2
     assert all(one.median_ms > 0 for one in timed)
-    assert "--num_runs=3 --warmup_min_secs=0 --min_secs=0" in phone.commands[-1]
+    assert "--num_runs=3 --warmup_min_secs=0.2 --min_secs=0" in benchmarked(phone)
 
 
 @needs_adb
@@ -117,9 +135,21 @@ def test_cores_are_pinned_and_hostile_folders_stay_words(phone, binary, model):
     (timed,) = device.measure([model], runs=1, warmup=1)
 
     assert timed.median_ms > 0
-    assert phone.commands[-1].startswith("taskset 3 '/data/local/a b; touch pwned")
+    assert benchmarked(phone).startswith("taskset 3 '/data/local/a b; touch pwned")
     assert not Path("pwned").exists()
     assert not [*phone.folder.rglob("pwned")]
+
+
+@needs_adb
+def test_a_model_that_the_phone_cannot_run_does_not_end_the_others(
+    phone, binary, model, capsys
+):
+    device = get_target(phone.address, options={"benchmark_binary": str(binary)})
+    bad, good = device.measure([b"no model", model], runs=1, warmup=1)
+
+    assert bad == REFUSED
+    assert good.median_ms > 0
+    assert "Warning: adb:127.0.0.1" in capsys.readouterr().err
 
 
 @needs_adb

@@ -36,6 +36,7 @@ STAND_IN_COMPILER = """#!/bin/sh
 [ "$1 $2" = "-s -o" ] || exit 9
 cp "$4" "$3/model_edgetpu.tflite"
 cat "$(dirname "$0")/log"
+grep -q "Mapped" "$(dirname "$0")/log"
 """
 SITE = Site("sep_conv_3x3", 8, 8, 4, 4)
 
@@ -98,8 +99,8 @@ def test_a_model_that_breaks_a_rule_does_not_reach_the_compiler(stub, monkeypatc
 
 def test_a_board_times_what_this_machine_compiled(stub, monkeypatch):
     class StandInBoard:
-        def __init__(self, address, *, threads, delegate, python="python3"):
-            self.conditions = {}
+        def __init__(self, address, *, threads, delegate, compiled, python):
+            self.conditions = self.reach = {}
             self.device = {"asked": f"{address} {threads} {delegate} {python}"}
 
         def measure(self, models, runs, warmup):

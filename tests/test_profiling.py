@@ -26,11 +26,12 @@ class StandInDevice:
     """Answers with times from a list of ops; counts what it was asked to measure."""
 
     about, options, rounds, suffix = "a stand-in", (), 2, ""
-    per_tensor_dense = False
+    per_tensor_dense, call_ms = False, 0.0
 
     def __init__(self, dies_after=None):
         self.name = self.kind = "stand-in"
         self.device = {"cpu": "stand-in", "threads": "1"}
+        self.reach = {}
         self.conditions = {"temperature_c": "40 to 41"}
         self.measured = []
         self.dies_after = dies_after

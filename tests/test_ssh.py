@@ -1,12 +1,15 @@
+import ast
 import getpass
 import os
 import platform
+import re
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -14,10 +17,10 @@ import numpy as np
 import pytest
 
 from tfnas.errors import TargetError
-from tfnas.measurement import Measurement
+from tfnas.measurement import REFUSED, Measurement
 from tfnas.targets import get_target
 from tfnas.targets.process import run, stream
-from tfnas.targets.ssh import ssh_command
+from tfnas.targets.ssh import RUNNER, ssh_command
 from tfnas.tflite import convert_int8
 
 SSHD = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin")
@@ -123,19 +126,32 @@ def test_hostile_names_reach_no_shell(server, models, tmp_path):
 
 
 @needs_sshd
-def test_a_model_that_the_board_cannot_run_is_named_with_the_reason(server, tmp_path):
-    broken = board(server, tmp_path).measure([b"no model"], runs=1, warmup=1)
+def test_a_model_that_the_board_cannot_run_does_not_end_the_others(
+    server, models, tmp_path, capsys
+):
+    device = board(server, tmp_path)
+    bad, good = device.measure([b"no model", models[0]], runs=1, warmup=1)
 
-    with pytest.raises(TargetError, match=r"cannot run \w+\.tflite: ValueError: "):
-        next(broken)
+    assert bad == REFUSED
+    assert good.median_ms > 0
+    assert re.search(r"cannot run \w+\.tflite: ValueError: ", capsys.readouterr().err)
 
 
 @needs_sshd
-def test_a_delegate_that_is_not_there_is_the_models_error(server, models, tmp_path):
-    device = board(server, tmp_path, delegate="libno_such.so")
+def test_a_delegate_that_is_not_there_ends_it_with_one_line(server, models, tmp_path):
+    device_of = partial(board, server, tmp_path, delegate="libno_such.so")
 
-    with pytest.raises(TargetError, match=r"libno_such\.so: cannot open"):
-        next(device.measure(models, runs=1, warmup=1))
+    with pytest.raises(TargetError, match=r"Delegate libno_such\.so: .*cannot open"):
+        next(device_of().measure(models, runs=1, warmup=1))
+
+
+def test_the_edge_tpu_of_a_board_has_an_address_of_its_own():
+    with pytest.raises(TargetError, match="use --target edgetpu@ssh://pi"):
+        get_target("ssh://pi", options={"delegate": "libedgetpu.so.1"})
+
+
+def test_the_runner_is_python_3_7():
+    ast.parse(RUNNER.read_text(), feature_version=(3, 7))
 
 
 @needs_sshd
@@ -193,8 +209,17 @@ def test_an_address_becomes_options_of_ssh():
 
 def test_lines_come_before_the_error_that_ends_a_program():
     code = "import sys; print('first', flush=True); sys.exit('lost')"
-    lines = stream([sys.executable, "-c", code])
+    lines = stream([sys.executable, "-c", code], silence_s=20)
 
     assert next(lines) == "first"
     with pytest.raises(TargetError, match="failed with code 1: lost"):
+        next(lines)
+
+
+def test_a_program_that_falls_silent_is_ended():
+    code = "import time; print('first', flush=True); time.sleep(60)"
+    lines = stream([sys.executable, "-c", code], silence_s=1.5)
+
+    assert next(lines) == "first"
+    with pytest.raises(TargetError, match=r"said nothing for 1\.5 s"):
         next(lines)

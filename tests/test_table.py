@@ -9,8 +9,9 @@ from tfnas.architecture import Architecture
 from tfnas.calibration import Calibration, calibrate, spearman
 from tfnas.errors import TableError
 from tfnas.measurement import UNUSABLE, Measurement
+from tfnas.rows import Row, row_of
 from tfnas.space import CellSpace
-from tfnas.table import LatencyTable, Row, row_of
+from tfnas.table import LatencyTable
 from tfnas.tables import newest_table, table_path
 
 
@@ -80,6 +81,8 @@ def test_a_row_summarizes_runs():
         flags=("unstable",),
     )
     assert row_of(Measurement((0.001,) * 3)).flags == ("below_resolution",)
+    assert row_of(timed, call_ms=2.5).median_ms == 3.5
+    assert row_of(timed, call_ms=2.5).min_ms == 0.0
     assert row_of(None).flags == ("no_op",)
 
 

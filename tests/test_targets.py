@@ -162,6 +162,8 @@ def test_another_package_cannot_take_a_name_that_is_taken(plug_in):
 def test_a_table_opens_the_target_it_was_made_on():
     made_on = get_target("cpu", threads=2)
 
-    assert same_target("cpu", made_on.device).device == made_on.device
-    with pytest.raises(TargetError, match="another device or runtime"):
-        same_target("cpu", {**made_on.device, "cpu": "another"})
+    assert same_target("cpu", made_on.device, {}).device == made_on.device
+    with pytest.raises(
+        TargetError, match=r"another device or runtime \(cpu: another, h"
+    ):
+        same_target("cpu", {**made_on.device, "cpu": "another"}, {})

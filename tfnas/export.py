@@ -26,7 +26,7 @@ from tfnas.files import (
     write_json,
     write_text,
 )
-from tfnas.measurement import Measurement
+from tfnas.measurement import UNUSABLE, Measurement
 from tfnas.network import build, count_macs
 from tfnas.progress import say
 from tfnas.quantize import int8_accuracy, quantize
@@ -90,16 +90,34 @@ def on_target(
         model, by file name.
     """
     try:
-        device = same_target(table.target, table.device)
+        device = same_target(table.target, table.device, table.reach)
+        compiled = device.compile(flatbuffer)
+        with quiet():
+            blocks = [*device.measure([compiled] * device.rounds, _RUNS, _WARMUP)]
     except TargetError as error:
         say(f"Latency is not measured: {error}")
         return None, {}
-    compiled = device.compile(flatbuffer)
-    with quiet():
-        blocks = [*device.measure([compiled] * device.rounds, _RUNS, _WARMUP)]
     runs_ms = tuple(ms for block in blocks for ms in block.runs_ms)
     files = {f"model_int8_{device.suffix}.tflite": compiled} if device.suffix else {}
     return replace(blocks[0], runs_ms=runs_ms), files
+
+
+def latency_facts(timed: Measurement | None, kind: str) -> dict[str, Any]:
+    """The card's fields about time and memory on the target.
+
+    Args:
+        timed: What the target said, None where it is not there.
+        kind: Of the table: an estimate is never called measured.
+    """
+    known = timed and UNUSABLE not in timed.flags
+    told = timed.median_ms if timed and known else None
+    estimated = kind in ("vendor-estimate", "analytic")
+    return {
+        "measured_latency_ms": None if estimated else told,
+        "estimated_latency_ms": told if estimated else None,
+        "latency_flags": [*timed.flags] if timed else [],
+        "arena_bytes": timed.arena_bytes if timed else None,
+    }
 
 
 def export_member(
@@ -139,21 +157,20 @@ def export_member(
     if (card := _exported(folder, made_from)) and not overwrite:
         return card
     refuse_overwrite(folder / "card.json", overwrite)
+    one_scale = target_class(table.target).per_tensor_dense
     model, train_seconds = _trained(
         folder / f".training-{made_from}", architecture, data, config, weights
     )
     say("Quantizing and checking on the test set")
-    one_scale = target_class(table.target).per_tensor_dense
     flatbuffer = quantize(model, data, config.seed, per_tensor_dense=one_scale)
     timed, compiled = on_target(flatbuffer, table)
     card = {
         **member_facts(architecture, table, budget),
         "size_bytes": len(flatbuffer),
-        "arena_bytes": timed.arena_bytes if timed else None,
         "float_accuracy": accuracy(model, data.x_test, data.y_test),
         "int8_accuracy": int8_accuracy(flatbuffer, data.x_test, data.y_test),
         "test_images": len(data.x_test),
-        "measured_latency_ms": timed.median_ms if timed else None,
+        **latency_facts(timed, table.kind),
         "data": data.name,
         "epochs": config.epochs,
         "from_scratch": weights is None,
@@ -222,8 +239,10 @@ def card_text(card: Mapping[str, Any]) -> str:
     """The card for people, in Markdown."""
     shares = ", ".join(f"{op} {share:.3g}" for op, share in card["budget"].items())
     counts = ", ".join(f"{count} {op}" for op, count in card["op_counts"].items())
-    measured = card["measured_latency_ms"]
+    measured, estimated = card["measured_latency_ms"], card["estimated_latency_ms"]
     latency = "not measured" if measured is None else f"{measured:.3f} ms"
+    if estimated is not None:
+        latency = f"not measured; the whole network is estimated at {estimated:.3f} ms"
     rows = {
         "Budget": f"{shares} ({card['budget_means']})",
         "Ops": counts,
@@ -260,12 +279,13 @@ def sentence(card: Mapping[str, Any]) -> str:
     counts = " and ".join(
         f"{count} {op}" for op, count in card["op_counts"].items() if count
     )
-    measured = card["measured_latency_ms"]
-    latency = (
-        f"is predicted to take {card['predicted_latency_ms']:.3f} ms"
-        if measured is None
-        else f"takes {measured:.3f} ms ({card['predicted_latency_ms']:.3f} predicted)"
-    )
+    predicted = f"{card['predicted_latency_ms']:.3f}"
+    if (measured := card["measured_latency_ms"]) is not None:
+        latency = f"takes {measured:.3f} ms ({predicted} predicted)"
+    elif (estimated := card["estimated_latency_ms"]) is not None:
+        latency = f"is estimated to take {estimated:.3f} ms ({predicted} by its sites)"
+    else:
+        latency = f"is predicted to take {predicted} ms"
     shares = ", ".join(f"{op} {share:.3g}" for op, share in card["budget"].items())
     return (
         f"The network for {shares} has {counts} and {card['params']:,} parameters; it "

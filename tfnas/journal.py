@@ -40,7 +40,12 @@ class Journal:
     def _read(self, path: Path) -> bool:
         """Take over what the file holds; false where it must be begun again."""
         whole, _, torn = path.read_text(encoding="utf-8").rpartition("\n")
-        lines = [json.loads(line) for line in whole.splitlines()]
+        try:
+            lines = [json.loads(line) for line in whole.splitlines()]
+        except ValueError as error:
+            raise TableError(
+                f"{path} is damaged ({error}). Delete it to measure again."
+            ) from error
         if lines and lines[0] != self.header and not self.overwrite:
             raise TableError(
                 f"{path} was begun with other settings or on another device. "
@@ -58,9 +63,13 @@ class Journal:
         return True
 
     def _append(self, line: Mapping[str, Any]) -> None:
-        if self.path is not None:
+        if self.path is None:
+            return
+        try:
             with self.path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
+        except OSError as error:
+            raise TableError(f"Cannot write {self.path}: {error.strerror}") from error
 
     def add(self, item: str, round_: int, block: Measurement) -> None:
         """Keep a block of runs."""

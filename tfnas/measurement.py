@@ -29,3 +29,7 @@ class Measurement:
     def median_ms(self) -> float:
         """The figure that is reported: robust to a stray slow run."""
         return median(self.runs_ms)
+
+
+# What stands for a model that the target does not run.
+REFUSED = Measurement((0.0,), flags=(UNUSABLE,))

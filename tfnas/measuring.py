@@ -7,13 +7,12 @@ import numpy as np
 
 from tfnas.errors import RefusedError
 from tfnas.journal import Journal
-from tfnas.measurement import UNSTABLE, UNUSABLE, Measurement
+from tfnas.measurement import REFUSED, UNSTABLE, Measurement
 from tfnas.progress import bar, say
 from tfnas.quiet import quiet
 from tfnas.targets import Target
 
 MAX_SPREAD = 0.1
-_REFUSED = Measurement((0.0,), flags=(UNUSABLE,))
 _CONVERTING = 40  # what converting a model takes, in blocks of runs; for the ETA alone
 
 Makers = Mapping[str, Callable[[], bytes]]
@@ -104,6 +103,6 @@ def _rounds(
             timed = device.measure([models[item] for item in usable], runs, warmup)
             for item in order:
                 with quiet():
-                    block = next(timed) if item in models else _REFUSED
+                    block = next(timed) if item in models else REFUSED
                 book.add(item, number, block)
                 progress.update()

@@ -20,8 +20,9 @@ from tfnas.measurement import UNUSABLE
 from tfnas.measuring import measure
 from tfnas.network import build
 from tfnas.ops import op_chain, run
+from tfnas.rows import row_of
 from tfnas.space import CellSpace, Site
-from tfnas.table import LatencyTable, row_of
+from tfnas.table import LatencyTable
 from tfnas.targets import Measurement, Target, get_target
 from tfnas.tflite import check_int8, convert_int8
 
@@ -167,7 +168,7 @@ def _table(
     sites: list[Site],
     networks: list[Architecture],
 ) -> LatencyTable:
-    rows = {site: row_of(timed.get(str(site))) for site in sites}
+    rows = {site: row_of(timed.get(str(site)), device.call_ms) for site in sites}
     halving = sum(rows[site].median_ms for site in skeleton(space).sites)
     skeleton_ms = timed["skeleton"].median_ms - halving
     sums = [
@@ -185,6 +186,7 @@ def _table(
         target=device.name,
         device=device.device,
         conditions=dict(device.conditions),
+        reach=dict(device.reach),
         space=space,
         rows=rows,
         skeleton_ms=skeleton_ms,

@@ -13,54 +13,13 @@ from tfnas.architecture import Architecture
 from tfnas.calibration import Calibration, Prediction
 from tfnas.errors import TableError, TfnasError
 from tfnas.files import read_json, write_json
-from tfnas.measurement import UNUSABLE, Measurement
+from tfnas.measurement import UNUSABLE
+from tfnas.rows import Row
 from tfnas.space import CellSpace, Site
 
 SCHEMA = 1
 # `stand-in` is what tests use: numbers that no device and no vendor gave.
 KINDS = ("measured", "vendor-estimate", "analytic", "stand-in")
-BELOW_RESOLUTION_MS = 0.005
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """Times of one site.
-
-    Attributes:
-        median_ms: Milliseconds of one inference at batch size 1; what a search reads.
-        min_ms: Fastest run.
-        p10_ms: First decile of the runs.
-        p90_ms: Last decile of the runs.
-        runs: Timed runs; 0 where the op puts nothing into the deployed network.
-        arena_bytes: Memory for activations, or None where the target cannot tell.
-        flags: `"below_resolution"`, `"no_op"`, and those of `tfnas.measurement`.
-    """
-
-    median_ms: float
-    min_ms: float
-    p10_ms: float
-    p90_ms: float
-    runs: int
-    arena_bytes: int | None = None
-    flags: tuple[str, ...] = ()
-
-
-def row_of(timed: Measurement | None) -> Row:
-    """Summarize timed runs; no measurement stands for an op that costs nothing."""
-    if timed is None:
-        return Row(0.0, 0.0, 0.0, 0.0, 0, flags=("no_op",))
-    runs_ms, median = timed.runs_ms, timed.median_ms
-    low, high = (float(np.quantile(runs_ms, q)) for q in (0.1, 0.9))
-    small = ("below_resolution",) if median < BELOW_RESOLUTION_MS else ()
-    return Row(
-        median,
-        min(runs_ms),
-        low,
-        high,
-        len(runs_ms),
-        timed.arena_bytes,
-        timed.flags + small,
-    )
 
 
 @dataclass(frozen=True)
@@ -78,7 +37,8 @@ class LatencyTable:
         date: Day of measuring, ISO 8601.
         tool_version: Version of tfnas that measured.
         precision: Precision of weights and activations.
-        conditions: Facts about the device that changed while it measured.
+        conditions: Facts about the device that may change while it measures.
+        reach: Options that say how the device was reached.
     """
 
     kind: str
@@ -92,6 +52,7 @@ class LatencyTable:
     tool_version: str
     precision: str = "int8"
     conditions: Mapping[str, str] = field(default_factory=dict)
+    reach: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -233,6 +194,7 @@ class LatencyTable:
                 "target": self.target,
                 "device": dict(self.device),
                 "conditions": dict(self.conditions),
+                "reach": dict(self.reach),
                 "precision": self.precision,
                 "date": self.date,
                 "tool_version": self.tool_version,
@@ -291,7 +253,7 @@ def _fields(data: dict[str, Any]) -> dict[str, Any]:
     )
     return {
         **{key: data[key] for key in plain},
-        "conditions": data.get("conditions", {}),
+        **{key: data.get(key, {}) for key in ("conditions", "reach")},
         "space": CellSpace.from_dict(data["space"]),
         "rows": rows,
         "calibration": Calibration(**fit),

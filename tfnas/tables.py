@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,12 @@ def table_path(
     shape = "x".join(map(str, space.input_shape))
     facts = json.dumps(dict(device), sort_keys=True).encode()
     which = f"{space.fingerprint[:6]}-{hashlib.sha256(facts).hexdigest()[:6]}"
-    return folder / f"{target}-cell-{shape}-{which}.json"
+    return folder / f"{slug(target)}-cell-{shape}-{which}.json"
+
+
+def slug(text: str) -> str:
+    """A name as a part of file names: `ssh://pi@kitchen` is `ssh-pi@kitchen`."""
+    return re.sub(r"[^\w.@-]+", "-", text)
 
 
 def newest_table(

@@ -19,7 +19,7 @@ from tfnas.searching import load_search, run_search
 from tfnas.simplex import Budget
 from tfnas.space import CellSpace, read_space
 from tfnas.table import LatencyTable
-from tfnas.tables import newest_table, table_path
+from tfnas.tables import newest_table, slug, table_path
 from tfnas.targets import Target, get_target
 from tfnas.train import named_weights
 
@@ -119,7 +119,7 @@ def start_search(
     data = load(config.data, known.input_shape if known else None)
     space = known or _space_of(data)
     data.require(space)
-    default = f"{Path(config.data).stem}-{table.target if table else 'cpu'}"
+    default = f"{Path(config.data).stem}-{slug(table.target if table else 'cpu')}"
     # Workers that are not the chief join the run that the chief makes.
     replaces = overwrite or not is_chief(strategy)
     run = new_run(RUNS, inputs.run, default, overwrite=replaces)

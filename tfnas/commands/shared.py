@@ -49,7 +49,7 @@ of_device = options(
     click.option("--remote-folder", help="ssh, adb: folder there that may be used."),
     click.option("--benchmark-binary", help="adb: a benchmark_model for the phone."),
     click.option("--taskset", help="adb: hexadecimal mask of cores, such as f0."),
-    click.option("--delegate", help="ssh: library there, such as libedgetpu.so.1."),
+    click.option("--delegate", help="ssh, edgetpu@ssh: library there."),
 )
 of_space = click.option("--space", type=File, help="TOML or JSON file of a cell space.")
 

@@ -92,21 +92,30 @@ def get_target(
     return target
 
 
-def same_target(address: str, device: Mapping[str, str]) -> Target:
+def same_target(
+    address: str, device: Mapping[str, str], reach: Mapping[str, str]
+) -> Target:
     """The target that a table was made on.
 
     Args:
         address: Its address.
         device: The facts that the table holds.
+        reach: How it was reached then.
 
     Raises:
         TargetError: If it is not there, or is another device or runtime by now.
     """
+    known = {**device, **reach}
     taken = target_class(address).options
-    options = {name: device[name] for name in taken if name in device}
+    options = {name: known[name] for name in taken if name in known}
     target = get_target(address, threads=int(device["threads"]), options=options)
-    if dict(target.device) != dict(device):
-        raise TargetError("the table comes from another device or runtime")
+    for fact in sorted({*device, *target.device}):
+        then, now = device.get(fact), target.device.get(fact)
+        if then != now:
+            raise TargetError(
+                f"the table comes from another device or runtime ({fact}: {then}, "
+                f"here {now})"
+            )
     return target
 
 

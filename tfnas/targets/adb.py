@@ -13,7 +13,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tfnas.errors import TargetError
-from tfnas.measurement import Measurement
+from tfnas.measurement import REFUSED, Measurement
+from tfnas.progress import say
 from tfnas.targets.base import ROUNDS
 from tfnas.targets.process import run
 
@@ -56,6 +57,7 @@ class Adb:
     rounds = ROUNDS
     suffix = ""
     per_tensor_dense = False
+    call_ms = 0.0
 
     def __init__(
         self,
@@ -84,10 +86,13 @@ class Adb:
             **{fact: self._shell(["getprop", key]) for fact, key in _FACTS.items()},
             "runtime": f"{_NAME} {_digest(binary.read_bytes())}",
             "delegate": "xnnpack",
-            "benchmark_binary": str(binary),
-            "remote_folder": remote_folder,
             "taskset": taskset,
             "threads": str(threads),
+        }
+
+        self.reach = {
+            "benchmark_binary": str(binary.resolve()),
+            "remote_folder": remote_folder,
         }
 
     @staticmethod
@@ -114,10 +119,22 @@ class Adb:
         files = dict(zip(names, models, strict=True))
         self._send({name: files[name] for name in files if name not in self._sent})
         for name in names:
-            said = self._shell(self._command(name, runs, warmup))
-            if not said:  # adb itself counts a lost phone as a success
-                raise TargetError(f"{self.name} gave no answer: is it still there?")
-            yield parse_benchmark(said)
+            yield self._timed(name, self._command(name, runs, warmup))
+        self.conditions.update(self._state())
+
+    def _timed(self, name: str, command: Sequence[str]) -> Measurement:
+        """One model; what the phone cannot run is unusable, not the end of all."""
+        try:
+            said = self._shell(command)
+        except TargetError as error:
+            self._shell(["true"])  # a phone that is lost is lost here
+            say(f"Warning: {self.name} cannot run {name}: {error}")
+            return REFUSED
+        if not said:  # adb itself counts a lost phone as a success
+            raise TargetError(f"{self.name} gave no answer: is it still there?")
+        which = "median" if "median=" in said else "mean"
+        self.conditions["statistic"] = f"{which} of each round, as the binary tells it"
+        return parse_benchmark(said)
 
     def _state(self) -> dict[str, str]:
         """Charging, screen and heat, where the phone's services tell them."""
@@ -141,7 +158,8 @@ class Adb:
             f"--warmup_runs={warmup}",
             f"--num_runs={runs}",
             # num_runs is the least number; without these it goes on for a second.
-            *("--warmup_min_secs=0", "--min_secs=0", f"--max_secs={_MAX_SECONDS}"),
+            # A moment of warm-up, for the governor to see that there is work.
+            *("--warmup_min_secs=0.2", "--min_secs=0", f"--max_secs={_MAX_SECONDS}"),
         ]
 
     def _send(self, files: dict[str, bytes]) -> None:
@@ -205,7 +223,8 @@ def parse_benchmark(said: str) -> Measurement:
         last = said.strip().splitlines()[-1:] or ["it says nothing"]
         raise TargetError(f"benchmark_model timed nothing: {last[0]}")
     facts = dict(re.findall(r"(\w+)=([\d.e+]+)", lines[-1]))
-    micros = facts.get("median", facts.get("avg"))
+    # Where all runs took the same it says `curr=3(all same)`, and nothing else.
+    micros = facts.get("median", facts.get("avg", facts.get("curr")))
     if micros is None:
         raise TargetError(f"benchmark_model tells no times: {lines[-1]}")
     return Measurement((float(micros) / 1000,))

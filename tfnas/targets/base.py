@@ -27,7 +27,9 @@ class Target(Protocol):
         name: Its address.
         kind: Kind of its numbers: `measured`, `vendor-estimate` or `analytic`.
         device: Facts that tell this device and runtime from others.
-        conditions: Facts that change while it measures, such as its temperature.
+        conditions: Facts that may change while it measures, such as its temperature.
+        reach: Options that say how it is reached, and nothing of how fast it is.
+        call_ms: Milliseconds of a call that no op causes; taken off every op's time.
     """
 
     about: str
@@ -39,6 +41,8 @@ class Target(Protocol):
     kind: str
     device: Mapping[str, str]
     conditions: Mapping[str, str]
+    reach: Mapping[str, str]
+    call_ms: float
 
     @staticmethod
     def missing(address: str) -> list[str]:

@@ -22,7 +22,7 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 RUNTIMES = (
     ("ai_edge_litert.interpreter", "ai-edge-litert"),
     ("tflite_runtime.interpreter", "tflite-runtime"),
-    ("tensorflow.lite", "tensorflow"),
+    ("tensorflow.lite.python.interpreter", "tensorflow"),
 )
 # A shorter sample would be mostly clock: a short model runs several times in one.
 SAMPLE_S = 1e-4
@@ -42,10 +42,13 @@ def find_runtime() -> Tuple[Any, str]:
 def version(package: str) -> str:
     """The version of an installed package; Python 3.7 needs pkg_resources for it."""
     try:
-        metadata = importlib.import_module("importlib.metadata")
-    except ImportError:
+        return str(importlib.import_module("importlib.metadata").version(package))
+    except Exception:  # no such module, or the wheel has another name
+        pass
+    try:
         return str(importlib.import_module("pkg_resources").require(package)[0].version)
-    return str(metadata.version(package))
+    except Exception:
+        return "of unknown version"
 
 
 def read(pattern: str) -> Optional[str]:
@@ -71,13 +74,19 @@ def cpu_model() -> str:
 
 def facts(runtime: str) -> Dict[str, str]:
     """What tells this board from others, as strings."""
-    import numpy
-
-    found = {
+    return {
         "runtime": runtime,
         "cpu": cpu_model(),
         "machine": platform.machine(),
         "os": platform.system(),
+    }
+
+
+def state() -> Dict[str, str]:
+    """What may be another the next time."""
+    import numpy
+
+    found = {
         "python_version": platform.python_version(),
         "numpy": numpy.__version__,
         "governor": read("sys/devices/system/cpu/cpu*/cpufreq/scaling_governor"),
@@ -92,15 +101,26 @@ def temperature_c() -> Optional[float]:
     return max([int(text) / 1000 for text in found if text], default=None)
 
 
-def interpreter_of(module: Any, job: Dict[str, Any], path: str) -> Any:
-    """An interpreter, with the delegate that the job names."""
-    options: Dict[str, Any] = {"model_path": path}
-    if job["delegate"]:
-        options["experimental_delegates"] = [module.load_delegate(job["delegate"])]
+def load_delegates(module: Any, library: Optional[str]) -> List[Any]:
+    """The delegate that was asked for, in a list; without it nothing can be timed."""
+    if not library:
+        return []
     try:
-        made = module.Interpreter(num_threads=job["threads"], **options)
-    except TypeError:  # runtimes before 2.5 take no number of threads
-        made = module.Interpreter(**options)
+        return [module.load_delegate(library)]
+    except (OSError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise SystemExit("Delegate %s: %s" % (library, reason)) from None
+
+
+def interpreter_of(module: Any, threads: int, path: str, delegates: List[Any]) -> Any:
+    """An interpreter that is ready to run."""
+    options = {"model_path": path, "experimental_delegates": delegates or None}
+    try:
+        made = module.Interpreter(num_threads=threads, **options)
+    except TypeError:
+        if threads > 1:
+            raise
+        made = module.Interpreter(**options)  # before 2.5 it took no number of threads
     made.allocate_tensors()
     return made
 
@@ -132,9 +152,12 @@ def output_sum(made: Any) -> int:
     return sum(int(made.get_tensor(one["index"]).sum()) for one in outputs)
 
 
-def timed(module: Any, job: Dict[str, Any], name: str) -> Dict[str, Any]:
+def timed(
+    module: Any, job: Dict[str, Any], name: str, delegates: List[Any]
+) -> Dict[str, Any]:
     """The line about one model."""
-    made = interpreter_of(module, job, str(Path(job["folder"]) / name))
+    path = str(Path(job["folder"]) / name)
+    made = interpreter_of(module, job["threads"], path, delegates)
     line: Dict[str, Any] = {
         "runs_ms": times_ms(made.invoke, job["runs"], job["warmup"])
     }
@@ -147,13 +170,15 @@ def main() -> None:
     """Read the job, write the lines."""
     job = json.load(sys.stdin)
     module, runtime = find_runtime()
-    print(json.dumps(dict(facts(runtime), kind="facts")), flush=True)
+    line: Dict[str, Any] = {"device": facts(runtime), "state": state()}
+    print(json.dumps(line), flush=True)
+    delegates = load_delegates(module, job["delegate"])
     for name in job["models"]:
         try:
-            line = timed(module, job, name)
+            line = timed(module, job, name, delegates)
         except Exception as error:  # one bad model must not end the others
             line = {"error": "%s: %s" % (type(error).__name__, str(error).strip())}
-        line.update(kind="model", model=name, temperature_c=temperature_c())
+        line.update(model=name, temperature_c=temperature_c())
         print(json.dumps(line), flush=True)
 
 

@@ -22,12 +22,14 @@ class Cpu:
     rounds = ROUNDS
     suffix = ""
     per_tensor_dense = False
+    call_ms = 0.0
 
     def __init__(self, address: str = "cpu", *, threads: int = 1) -> None:
         self.name = address
         self.kind = "measured"
         self.threads = threads
         self.conditions: dict[str, str] = {}
+        self.reach: dict[str, str] = {}
         self.device = {
             **cpu_facts(),
             "runtime": f"ai-edge-litert {version('ai-edge-litert')}",

@@ -33,12 +33,14 @@ class EdgeTpu:
     rounds = ROUNDS
     suffix = "edgetpu"
     per_tensor_dense = True
+    call_ms = 0.0
 
     def __init__(self, address: str = "edgetpu", *, threads: int = 1) -> None:
         self.name, self.kind, self.threads = address, "measured", threads
         if lacks := self.missing(address):
             raise TargetError(f"Target edgetpu is not usable here: {'; '.join(lacks)}")
         self.conditions: dict[str, str] = {}
+        self.reach: dict[str, str] = {}
         self._delegate = _load_delegate()
         self._compiler = EdgeTpuCompiler()
         self.device = {
@@ -103,6 +105,7 @@ class EdgeTpuBoard:
     rounds = ROUNDS
     suffix = "edgetpu"
     per_tensor_dense = True
+    call_ms = 0.0
 
     def __init__(
         self,
@@ -115,10 +118,13 @@ class EdgeTpuBoard:
         if lacks := self.missing(address):
             raise TargetError(f"Target {address} is not usable here: {lacks[0]}")
         board = address.removeprefix(AT_BOARD)
-        self._board = Ssh(board, threads=threads, delegate=delegate, **options)
+        self._board = Ssh(
+            board, threads=threads, delegate=delegate, compiled=True, **options
+        )
         self._compiler = EdgeTpuCompiler()
         self.name, self.kind = address, "measured"
         self.conditions = self._board.conditions
+        self.reach = self._board.reach
         self.device = {**self._board.device, "compiler": self._compiler.version}
 
     @staticmethod

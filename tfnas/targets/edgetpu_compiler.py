@@ -42,9 +42,8 @@ class EdgeTpuCompiler:
         with tempfile.TemporaryDirectory() as folder:
             source = Path(folder) / "model.tflite"
             source.write_bytes(model)
-            said = run(
-                [COMPILER, "-s", "-o", folder, str(source)], timeout_s=_TIMEOUT_S
-            )
+            command = [COMPILER, "-s", "-o", folder, str(source)]
+            said = run(command, timeout_s=_TIMEOUT_S, may_fail=True)
             log = parse_log(said)
             path = Path(folder) / "model_edgetpu.tflite"
             if not path.exists():

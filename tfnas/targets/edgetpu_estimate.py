@@ -46,10 +46,12 @@ class EdgeTpuEstimate:
     rounds = 1
     suffix = ""
     per_tensor_dense = True
+    call_ms = OVERHEAD_MS
 
     def __init__(self, address: str = "edgetpu-estimate", *, threads: int = 1) -> None:
         self.name, self.kind = address, "analytic"
         self.conditions: dict[str, str] = {}
+        self.reach: dict[str, str] = {}
         self.device = {
             "model": "NAS-Bench-201 on CIFAR-10, fitted to HW-NAS-Bench's Edge TPU",
             "error": ERROR,

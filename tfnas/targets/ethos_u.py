@@ -50,6 +50,7 @@ class EthosU:
     rounds = 1  # an estimate is the same every time
     suffix = "vela"
     per_tensor_dense = False
+    call_ms = 0.0
 
     def __init__(
         self,
@@ -78,6 +79,7 @@ class EthosU:
             "threads": "1",
         }
         self.conditions: dict[str, str] = {}
+        self.reach: dict[str, str] = {}
         self._reports: dict[str, Measurement] = {}
 
     @staticmethod

@@ -11,22 +11,26 @@ import re
 import shlex
 import shutil
 import tarfile
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tfnas.errors import TargetError
-from tfnas.measurement import Measurement
+from tfnas.measurement import REFUSED, Measurement
+from tfnas.progress import say
 from tfnas.targets.base import ROUNDS
 from tfnas.targets.process import run, stream
 
 RUNNER = Path(__file__).with_name("board_runner.py")
 SCHEME = "ssh://"
+_SHARED = (
+    *("-o", "ControlMaster=auto", "-o", "ControlPersist=60"),
+    *("-o", "ControlPath=~/.ssh/tfnas-%C"),
+)
 _ADDRESS = re.compile(
     r"ssh://((?P<user>[\w.][\w.-]*)@)?(?P<host>[\w.][\w.-]*|\[[0-9a-fA-F:]+\])(:(?P<port>\d+))?"
 )
-_COPY_TIMEOUT_S = 300.0
+_COPY_TIMEOUT_S = _SILENCE_S = 300.0
 
 
 class Ssh:
@@ -37,7 +41,8 @@ class Ssh:
         threads: Threads of the board's interpreter.
         python: The board's Python, with numpy and a TFLite runtime.
         remote_folder: Folder on the board for runner and models.
-        delegate: Library on the board that takes what it can, as `libedgetpu.so.1`.
+        delegate: Library on the board that takes what it can.
+        compiled: Whether models come compiled for the Edge TPU.
 
     Raises:
         TargetError: If the address is none, or the board or its runtime is not there.
@@ -48,6 +53,7 @@ class Ssh:
     rounds = ROUNDS
     suffix = ""
     per_tensor_dense = False
+    call_ms = 0.0
 
     def __init__(
         self,
@@ -57,24 +63,28 @@ class Ssh:
         python: str = "python3",
         remote_folder: str = ".cache/tfnas",
         delegate: str = "",
+        compiled: bool = False,
     ) -> None:
         if lacks := self.missing(address):
             raise TargetError(f"Target {address} is not usable here: {lacks[0]}")
+        if "edgetpu" in delegate and not compiled:
+            raise TargetError(
+                f"{delegate} runs compiled models alone: use --target edgetpu@{address}"
+            )
         self.name, self.kind, self.threads = address, "measured", threads
         self.python, self.folder, self.delegate = python, remote_folder, delegate
         self._ssh = ssh_command(address)
-        self.conditions: dict[str, str] = {}
         self._temperatures: list[float] = []
         self._sent: set[str] = set()
         self._send({RUNNER.name: RUNNER.read_bytes()})
-        facts = next(self._lines([], 1, 1))
+        facts = self._next(self._lines([], 1, 1))
+        self.conditions: dict[str, str] = facts["state"]
         self.device = {
-            **{name: str(fact) for name, fact in facts.items() if name != "kind"},
+            **facts["device"],
             "delegate": delegate,
-            "python": python,
-            "remote_folder": remote_folder,
             "threads": str(threads),
         }
+        self.reach = {"python": python, "remote_folder": remote_folder}
 
     @staticmethod
     def missing(address: str) -> list[str]:
@@ -95,13 +105,13 @@ class Ssh:
         files = dict(zip(names, models, strict=True))
         self._send({name: files[name] for name in files if name not in self._sent})
         lines = self._lines(names, runs, warmup)
-        next(lines)  # the facts
+        self._next(lines)  # the facts
         for name in names:
-            line = next(lines, None)
-            if line is None:
-                raise TargetError(f"{self.name} ended before it had timed all models")
+            line = self._next(lines)
             if "error" in line:
-                raise TargetError(f"{self.name} cannot run {name}: {line['error']}")
+                say(f"Warning: {self.name} cannot run {name}: {line['error']}")
+                yield REFUSED
+                continue
             self._record(line["temperature_c"])
             yield Measurement(tuple(line["runs_ms"]))
 
@@ -134,15 +144,23 @@ class Ssh:
         }
         path = f"{self.folder}/{RUNNER.name}"
         there = f"{shlex.quote(self.python)} {shlex.quote(path)}"
-        for line in stream([*self._ssh, there], stdin=json.dumps(job).encode()):
+        words = json.dumps(job).encode()
+        for line in stream([*self._ssh, there], silence_s=_SILENCE_S, stdin=words):
             if line.startswith("{"):  # a board's login may have something to say
                 yield json.loads(line)
+
+    def _next(self, lines: Iterator[dict[str, Any]]) -> dict[str, Any]:
+        line = next(lines, None)
+        if line is None:
+            raise TargetError(f"{self.name} ended before it had answered")
+        return line
 
 
 def ssh_command(address: str) -> list[str]:
     """The ssh command for an address, up to where the remote command follows.
 
-    Connections are shared for a minute, so that all but the first open at once.
+    Connections are shared for a minute, so that all but the first open at once; one
+    that does not answer for 45 s is given up.
 
     Raises:
         TargetError: If the address is not `ssh://user@host:port`.
@@ -151,11 +169,12 @@ def ssh_command(address: str) -> list[str]:
     if found is None:
         raise TargetError(f"{address!r} is no address: write ssh://user@host:port")
     user, port = found["user"], found["port"]
-    control = Path(tempfile.gettempdir()) / "tfnas-ssh-%C"
+    # A folder that is the user's alone, and short: a socket's path is limited.
+    shared = Path("~/.ssh").expanduser().is_dir()
     return [
         *("ssh", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10"),
-        *("-o", "ControlMaster=auto", "-o", "ControlPersist=60"),
-        *("-o", f"ControlPath={control}"),
+        *("-o", "ServerAliveInterval=15", "-o", "ServerAliveCountMax=3"),
+        *(_SHARED if shared else ()),
         *(("-l", user) if user else ()),
         *(("-p", port) if port else ()),
         *("--", found["host"].strip("[]")),
