@@ -42,6 +42,10 @@ def test_a_pool_costs_more_than_a_convolution_as_it_does_on_the_chip():
     assert estimated("avg_pool_3x3") > estimated("conv_3x3") > estimated("conv_1x1")
 
 
+def test_a_table_holds_the_ops_without_the_cost_of_a_call():
+    assert get_target("edgetpu-estimate").call_ms == module.OVERHEAD_MS
+
+
 def test_every_table_states_the_error():
     device = get_target("edgetpu-estimate").device
     table = stand_in_table(TINY, kind="analytic", device=device)

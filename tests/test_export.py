@@ -9,7 +9,15 @@ from conftest import TINY, stand_in_table
 from tfnas.architecture import Architecture
 from tfnas.config import SearchConfig, TrainConfig
 from tfnas.errors import TfnasError
-from tfnas.export import card_text, export_member, member_facts, on_target, sentence
+from tfnas.export import (
+    card_text,
+    export_member,
+    latency_facts,
+    member_facts,
+    on_target,
+    sentence,
+)
+from tfnas.measurement import Measurement
 from tfnas.network import build
 from tfnas.runs import Run, State
 from tfnas.targets import get_target
@@ -139,6 +147,25 @@ def test_latency_is_measured_on_the_tables_own_device():
     assert timed.median_ms > 0
     assert compiled == {}
     assert on_target(flatbuffer, stand_in_table(TINY)) == (None, {})
+
+
+@pytest.mark.parametrize(
+    ("kind", "flags", "measured", "estimated"),
+    [
+        ("measured", (), 2.0, None),
+        ("measured", ("cpu_fallback",), 2.0, None),
+        ("measured", ("unusable",), None, None),
+        ("vendor-estimate", (), None, 2.0),
+        ("analytic", (), None, 2.0),
+    ],
+)
+def test_an_estimate_is_never_called_measured(kind, flags, measured, estimated):
+    facts = latency_facts(Measurement((2.0,), 64, flags), kind)
+
+    assert facts["measured_latency_ms"] == measured
+    assert facts["estimated_latency_ms"] == estimated
+    assert facts["latency_flags"] == [*flags]
+    assert latency_facts(None, kind)["arena_bytes"] is None
 
 
 def test_what_the_devices_compiler_makes_of_a_model_is_handed_over():

@@ -4,7 +4,7 @@ import pytest
 from conftest import TINY, stand_in_table
 
 from tfnas.errors import TableError
-from tfnas.tables import compare, listed
+from tfnas.tables import compare, listed, table_path
 
 SLOW_POOLS = {"max_pool_3x3": 4.0, "skip_connect": 0.0, "sep_conv_3x3": 6.0}
 
@@ -25,6 +25,13 @@ def test_tables_that_share_no_sites_cannot_be_compared():
 
     with pytest.raises(TableError, match="share fewer than two sites"):
         compare(stand_in_table(TINY), stand_in_table(larger))
+
+
+def test_an_address_becomes_a_file_name(tmp_path):
+    path = table_path(tmp_path, "ssh://pi@kitchen:22", {"cpu": "stand-in"}, TINY)
+
+    assert path.parent == tmp_path
+    assert path.name.startswith("ssh-pi@kitchen-22-cell-8x8x1-")
 
 
 def test_the_list_passes_over_what_is_no_table(tmp_path):
