@@ -134,9 +134,10 @@ def plug_in(tmp_path, monkeypatch):
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: kitchen\nVersion: 0.1")
     (info / "entry_points.txt").write_text(OFFERS.format("toaster"))
     (tmp_path / "kitchen.py").write_text(
+        "BREAD = []\n"
         "class Toaster:\n"
         "    about, options, rounds = 'a stand-in toaster', ('heat',), 1\n"
-        "    missing = staticmethod(lambda address: ['bread'])\n"
+        "    missing = staticmethod(lambda address: BREAD)\n"
         "    def __init__(self, address, *, threads, heat='low'):\n"
         "        self.name, self.heat = address, heat\n"
     )
@@ -147,9 +148,14 @@ def plug_in(tmp_path, monkeypatch):
 
 def test_another_package_adds_a_target(plug_in):
     assert get_target("toaster", options={"heat": "high"}).heat == "high"
+    import kitchen
+
+    kitchen.BREAD.append("bread is missing")
     assert describe("toaster") == About(
-        "toaster", "a stand-in toaster", ("bread",), ("heat",)
+        "toaster", "a stand-in toaster", ("bread is missing",), ("heat",)
     )
+    with pytest.raises(TargetError, match="not usable here: bread is missing"):
+        get_target("toaster")
 
 
 def test_another_package_cannot_take_a_name_that_is_taken(plug_in):

@@ -88,6 +88,8 @@ def get_target(
         raise TargetError(
             f"Target {address} has no option {flag(strange[0])}. Its options: {takes}"
         )
+    if lacks := cls.missing(address):
+        raise TargetError(f"Target {address} is not usable here: {'; '.join(lacks)}")
     target: Target = cls(address, threads=threads, **given)
     return target
 

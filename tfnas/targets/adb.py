@@ -68,8 +68,6 @@ class Adb:
         remote_folder: str = FOLDER,
         taskset: str = "",
     ) -> None:
-        if lacks := self.missing(address):
-            raise TargetError(f"Target {address} is not usable here: {lacks[0]}")
         serial = address.removeprefix(SCHEME)
         if not _SERIAL.fullmatch(serial):
             raise TargetError(f"{serial!r} is no serial: see `adb devices`")

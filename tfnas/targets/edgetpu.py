@@ -37,8 +37,6 @@ class EdgeTpu:
 
     def __init__(self, address: str = "edgetpu", *, threads: int = 1) -> None:
         self.name, self.kind, self.threads = address, "measured", threads
-        if lacks := self.missing(address):
-            raise TargetError(f"Target edgetpu is not usable here: {'; '.join(lacks)}")
         self.conditions: dict[str, str] = {}
         self.reach: dict[str, str] = {}
         self._delegate = _load_delegate()
@@ -115,8 +113,6 @@ class EdgeTpuBoard:
         delegate: str = "libedgetpu.so.1",
         **options: str,
     ) -> None:
-        if lacks := self.missing(address):
-            raise TargetError(f"Target {address} is not usable here: {lacks[0]}")
         board = address.removeprefix(AT_BOARD)
         self._board = Ssh(
             board, threads=threads, delegate=delegate, compiled=True, **options

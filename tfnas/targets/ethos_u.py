@@ -60,8 +60,6 @@ class EthosU:
         system_config: str | None = None,
         memory_mode: str | None = None,
     ) -> None:
-        if lacks := self.missing(address):
-            raise TargetError(f"Target {address} is not usable here: {lacks[0]}")
         if threads != 1:
             raise TargetError(f"{address} runs without threads: leave --threads at 1")
         family = address.split("-")[1]

@@ -65,8 +65,6 @@ class Ssh:
         delegate: str = "",
         compiled: bool = False,
     ) -> None:
-        if lacks := self.missing(address):
-            raise TargetError(f"Target {address} is not usable here: {lacks[0]}")
         if "edgetpu" in delegate and not compiled:
             raise TargetError(
                 f"{delegate} runs compiled models alone: use --target edgetpu@{address}"
