@@ -163,7 +163,7 @@ class Phone:
             return struct.pack("<4s3I", what, mode, 0, 0)
         error = 0 if path.exists() else 2
         return struct.pack(
-            "<4sI2Q5I4Q".replace("5I4Q", "4IQ3q"),
+            "<4sI2Q4IQ3q",
             what,
             error,
             0,

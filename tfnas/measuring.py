@@ -49,14 +49,14 @@ def measure(
     """
     first, again = range(device.rounds), range(device.rounds, 2 * device.rounds)
     _rounds(makers, device, book, first, runs, warmup, rng)
-    shaky = {item: make for item, make in makers.items() if spread(book, item, first)}
+    shaky = {item: make for item, make in makers.items() if disagree(book, item, first)}
     _rounds(shaky, device, book, again, runs, warmup, rng)
     return {
         item: _merged(book, item, again if item in shaky else first) for item in makers
     }
 
 
-def spread(book: Journal, item: str, rounds: Sequence[int]) -> bool:
+def disagree(book: Journal, item: str, rounds: Sequence[int]) -> bool:
     """Whether the rounds of an item disagree: half of their medians by over 10 %."""
     medians = [book.blocks[item, number].median_ms for number in rounds]
     low, middle, high = np.quantile(medians, (0.25, 0.5, 0.75))
@@ -65,7 +65,7 @@ def spread(book: Journal, item: str, rounds: Sequence[int]) -> bool:
 
 def _merged(book: Journal, item: str, rounds: Sequence[int]) -> Measurement:
     blocks = [book.blocks[item, number] for number in rounds]
-    flags = (UNSTABLE,) if spread(book, item, rounds) else ()
+    flags = (UNSTABLE,) if disagree(book, item, rounds) else ()
     return Measurement(
         tuple(ms for block in blocks for ms in block.runs_ms),
         blocks[0].arena_bytes,

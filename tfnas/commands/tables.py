@@ -4,13 +4,12 @@ from pathlib import Path
 
 import click
 
-from tfnas.commands.shared import as_json, show
-
-Table = click.Path(exists=True, dir_okay=False, path_type=Path)
+from tfnas.commands.shared import File, as_json, show
+from tfnas.errors import SettingsError
 
 
 @click.command()
-@click.argument("files", nargs=-1, type=Table)
+@click.argument("files", nargs=-1, type=File)
 @as_json
 def tables(files: tuple[Path, ...], as_json: bool) -> None:
     """List latency tables; show one FILE, or set two FILES beside each other."""
@@ -18,7 +17,7 @@ def tables(files: tuple[Path, ...], as_json: bool) -> None:
     from tfnas.tables import compare, listed
 
     if len(files) > 2:
-        raise click.UsageError("Name one table to show it, two to compare them.")
+        raise SettingsError("Name one table to show it, or two to compare them")
     loaded = [LatencyTable.load(path) for path in files]
     if len(loaded) == 2:
         compared = compare(*loaded)

@@ -87,7 +87,6 @@ class Adb:
             "taskset": taskset,
             "threads": str(threads),
         }
-
         self.reach = {
             "benchmark_binary": str(binary.resolve()),
             "remote_folder": remote_folder,
@@ -155,8 +154,8 @@ class Adb:
             "--use_xnnpack=true",
             f"--warmup_runs={warmup}",
             f"--num_runs={runs}",
-            # num_runs is the least number; without these it goes on for a second.
-            # A moment of warm-up, for the governor to see that there is work.
+            # num_runs is the least number: without these it goes on for a second. The
+            # governor needs a moment of warm-up to see that there is work.
             *("--warmup_min_secs=0.2", "--min_secs=0", f"--max_secs={_MAX_SECONDS}"),
         ]
 

@@ -22,7 +22,6 @@ from tfnas.targets.base import ROUNDS
 from tfnas.targets.process import run, stream
 
 RUNNER = Path(__file__).with_name("board_runner.py")
-SCHEME = "ssh://"
 _SHARED = (
     *("-o", "ControlMaster=auto", "-o", "ControlPersist=60"),
     *("-o", "ControlPath=~/.ssh/tfnas-%C"),
@@ -138,7 +137,6 @@ class Ssh:
             "warmup": warmup,
             "threads": self.threads,
             "delegate": self.delegate or None,
-            "outputs": False,
         }
         path = f"{self.folder}/{RUNNER.name}"
         there = f"{shlex.quote(self.python)} {shlex.quote(path)}"
