@@ -1,9 +1,11 @@
 import random
+from functools import partial
 
 from tfnas.errors import RefusedError
 from tfnas.journal import Journal
-from tfnas.measurement import UNSTABLE, UNUSABLE, Measurement
+from tfnas.measurement import REFUSED, UNSTABLE, UNUSABLE, Measurement
 from tfnas.measuring import measure
+from tfnas.progress import say
 
 
 class StandInDevice:
@@ -57,3 +59,34 @@ def test_what_the_compiler_refuses_is_unusable_and_the_rest_is_measured(capsys):
     assert timed["calm"] == Measurement((1.0,) * 12)
     assert timed["strange"].flags == (UNUSABLE,)
     assert "Warning: strange is unusable. No such op" in capsys.readouterr().err
+
+
+class Moody(StandInDevice):
+    """Fails once, in its third round, and says so."""
+
+    def measure(self, models, runs, warmup):
+        for block in super().measure(models, runs, warmup):
+            failed = len(self.asked) == 3
+            if failed:
+                say("Warning: out of memory")
+            yield REFUSED if failed else block
+
+
+def test_one_failed_round_makes_a_model_unusable_and_its_warning_is_seen(capfd):
+    timed = measured(Moody(calm_after=0), ("calm",))
+
+    assert UNUSABLE in timed["calm"].flags
+    assert "Warning: out of memory" in capfd.readouterr().err
+
+
+def test_nothing_to_measure_shows_no_progress(capfd):
+    book, device = Journal(None, {}), StandInDevice(calm_after=0)
+    makers = {"calm": b"calm".strip}
+    again = partial(
+        *(measure, makers, device, book), runs=2, warmup=1, rng=random.Random(0)
+    )
+
+    again()
+    assert "Measuring on stand-in" in capfd.readouterr().err
+    again()
+    assert capfd.readouterr().err == ""

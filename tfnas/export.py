@@ -30,7 +30,6 @@ from tfnas.measurement import UNUSABLE, Measurement
 from tfnas.network import build, count_macs
 from tfnas.progress import say
 from tfnas.quantize import int8_accuracy, quantize
-from tfnas.quiet import quiet
 from tfnas.runs import Run
 from tfnas.simplex import Budget, describe_budget
 from tfnas.table import LatencyTable
@@ -92,8 +91,7 @@ def on_target(
     try:
         device = same_target(table.target, table.device, table.reach)
         compiled = device.compile(flatbuffer)
-        with quiet():
-            blocks = [*device.measure([compiled] * device.rounds, _RUNS, _WARMUP)]
+        blocks = [*device.measure([compiled] * device.rounds, _RUNS, _WARMUP)]
     except TargetError as error:
         say(f"Latency is not measured: {error}")
         return None, {}

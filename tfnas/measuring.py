@@ -9,7 +9,6 @@ from tfnas.errors import RefusedError
 from tfnas.journal import Journal
 from tfnas.measurement import REFUSED, UNSTABLE, Measurement
 from tfnas.progress import bar, say
-from tfnas.quiet import quiet
 from tfnas.targets import Target
 
 MAX_SPREAD = 0.1
@@ -65,11 +64,13 @@ def disagree(book: Journal, item: str, rounds: Sequence[int]) -> bool:
 
 def _merged(book: Journal, item: str, rounds: Sequence[int]) -> Measurement:
     blocks = [book.blocks[item, number] for number in rounds]
-    flags = (UNSTABLE,) if disagree(book, item, rounds) else ()
+    flags = [flag for block in blocks for flag in block.flags]
+    if disagree(book, item, rounds):
+        flags.append(UNSTABLE)
     return Measurement(
         tuple(ms for block in blocks for ms in block.runs_ms),
         blocks[0].arena_bytes,
-        blocks[0].flags + flags,
+        tuple(dict.fromkeys(flags)),
     )
 
 
@@ -88,6 +89,8 @@ def _rounds(
         for number in rounds
     }
     items = [item for item in makers if any(item in here for here in todo.values())]
+    if not items:
+        return
     work = _CONVERTING * len(items) + sum(map(len, todo.values()))
     models = {}
     with bar(work, f"Measuring on {device.name}") as progress:
@@ -102,7 +105,6 @@ def _rounds(
             usable = [item for item in order if item in models]
             timed = device.measure([models[item] for item in usable], runs, warmup)
             for item in order:
-                with quiet():
-                    block = next(timed) if item in models else REFUSED
+                block = next(timed) if item in models else REFUSED
                 book.add(item, number, block)
                 progress.update()

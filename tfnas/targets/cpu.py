@@ -6,6 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from tfnas.measurement import Measurement
+from tfnas.quiet import quiet
 from tfnas.targets.base import ROUNDS, time_calls
 
 
@@ -54,9 +55,11 @@ class Cpu:
         from ai_edge_litert.interpreter import Interpreter
 
         for model in models:
-            interpreter = Interpreter(model_content=model, num_threads=self.threads)
-            interpreter.allocate_tensors()
-            yield time_calls(interpreter.invoke, runs, warmup)
+            with quiet():
+                interpreter = Interpreter(model_content=model, num_threads=self.threads)
+                interpreter.allocate_tensors()
+                timed = time_calls(interpreter.invoke, runs, warmup)
+            yield timed
 
 
 def cpu_facts() -> dict[str, str]:

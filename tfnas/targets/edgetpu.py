@@ -9,6 +9,7 @@ from typing import Any
 
 from tfnas.errors import TargetError
 from tfnas.measurement import Measurement
+from tfnas.quiet import quiet
 from tfnas.targets.base import ROUNDS, time_calls
 from tfnas.targets.edgetpu_compiler import EdgeTpuCompiler
 from tfnas.targets.ssh import Ssh
@@ -73,13 +74,14 @@ class EdgeTpu:
         from ai_edge_litert.interpreter import Interpreter
 
         for model in models:
-            interpreter = Interpreter(
-                model_content=model,
-                num_threads=self.threads,
-                experimental_delegates=[self._delegate],
-            )
-            interpreter.allocate_tensors()
-            timed = time_calls(interpreter.invoke, runs, warmup)
+            with quiet():
+                interpreter = Interpreter(
+                    model_content=model,
+                    num_threads=self.threads,
+                    experimental_delegates=[self._delegate],
+                )
+                interpreter.allocate_tensors()
+                timed = time_calls(interpreter.invoke, runs, warmup)
             yield replace(timed, flags=self._compiler.flags(model))
 
 

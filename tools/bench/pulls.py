@@ -29,7 +29,7 @@ def pulls(search: Search, batches: Any) -> tuple[Any, Any]:
     def pull(x: Any, y: Any, number: Any) -> tuple[Any, Any]:
         point = search.draw_point(len(search.space.ops), (search.seed, number))
         with tf.GradientTape(persistent=True) as tape:
-            alpha = search.hypernetwork(point)
+            alpha = search.logits(point)
             gamma = search._draw_gamma(alpha, (search.seed + 1, number))
             cost = price(point, tf.nn.softmax(alpha), search.prices)
         by_gamma = search._gradients(x, y, gamma)[2][1]
