@@ -1,5 +1,7 @@
+import ast
 import re
 import shlex
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from tfnas.cli import main
 
 ROOT = Path(__file__).parents[1]
 MODULES = sorted((ROOT / "tfnas").rglob("*.py"))
+TOOLS = sorted((ROOT / "tools").rglob("*.py"))
 README = (ROOT / "README.md").read_text()
 
 
@@ -20,6 +23,18 @@ def test_a_module_fits_in_one_reading(path):
 @pytest.mark.parametrize("name", tfnas.__all__)
 def test_every_public_name_is_there(name):
     assert getattr(tfnas, name).__doc__
+
+
+@pytest.mark.parametrize("path", TOOLS, ids=lambda p: p.stem)
+def test_what_a_tool_imports_from_tfnas_is_there(path):
+    imports = [
+        (node.module, alias.name)
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("tfnas")
+        for alias in node.names
+    ]
+
+    assert all(hasattr(import_module(module), name) for module, name in imports)
 
 
 def test_an_unknown_name_is_no_attribute():

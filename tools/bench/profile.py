@@ -6,14 +6,16 @@ neither fitted to nor held out by the profile. Run it on a quiet machine.
 
 import random
 import time
+from functools import partial
 
 import click
 import numpy as np
 
 import tfnas
 from tfnas.calibration import spearman
-from tfnas.profiling import ROUNDS, network_model, random_architecture
-from tfnas.quiet import quiet
+from tfnas.journal import Journal
+from tfnas.measuring import measure
+from tfnas.profiling import network_model, random_architecture
 from tfnas.targets import get_target
 
 
@@ -34,15 +36,9 @@ def main(networks: int, seed: int) -> None:
     )
     rng = random.Random(seed)
     members = [random_architecture(space, rng) for _ in range(networks)]
-    models = [network_model(member) for member in members]
-    runs_ms: list[list[float]] = [[] for _ in members]
-    for _ in range(ROUNDS):
-        with quiet():
-            for runs, timed in zip(
-                runs_ms, device.measure(models, 50, 10), strict=True
-            ):
-                runs.extend(timed.runs_ms)
-    measured = [float(np.median(runs)) for runs in runs_ms]
+    makers = {str(i): partial(network_model, m) for i, m in enumerate(members)}
+    timed = measure(makers, device, Journal(None, {}), runs=50, warmup=10, rng=rng)
+    measured = [one.median_ms for one in timed.values()]
     predictions = [table.predict(member) for member in members]
     predicted = [prediction.latency_ms for prediction in predictions]
     errors = np.abs(np.array(predicted) / measured - 1)
