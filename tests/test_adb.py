@@ -80,6 +80,7 @@ def phone(tmp_path_factory):
     with socket.socket() as free, pytest.MonkeyPatch.context() as patch:
         free.bind(("127.0.0.1", 0))
         patch.setenv("ANDROID_ADB_SERVER_PORT", str(free.getsockname()[1]))
+        patch.setenv("HOME", str(folder))  # adb makes a key there
         free.close()
         here = Phone(folder)
         here.address = f"adb:127.0.0.1:{here.port}"
