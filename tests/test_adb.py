@@ -10,7 +10,7 @@ from adbd import Phone
 
 from tfnas.errors import TargetError
 from tfnas.measurement import REFUSED
-from tfnas.profiling import site_model
+from tfnas.site_models import site_model
 from tfnas.space import Site
 from tfnas.targets import get_target
 from tfnas.targets.adb import find_binary, parse_benchmark

@@ -13,7 +13,7 @@ from test_edgetpu_log import LOG
 
 from tfnas.errors import RefusedError, TargetError
 from tfnas.measurement import CPU_FALLBACK, Measurement
-from tfnas.profiling import site_model
+from tfnas.site_models import site_model
 from tfnas.space import Site
 from tfnas.targets import edgetpu as module
 from tfnas.targets import edgetpu_compiler, get_target

@@ -6,7 +6,7 @@ import pytest
 from conftest import TINY, stand_in_table
 
 from tfnas.errors import RefusedError
-from tfnas.profiling import site_model
+from tfnas.site_models import site_model
 from tfnas.space import Site
 from tfnas.targets import edgetpu_estimate as module
 from tfnas.targets import get_target

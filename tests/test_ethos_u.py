@@ -5,13 +5,8 @@ import pytest
 
 from tfnas.errors import TargetError
 from tfnas.measurement import UNUSABLE
-from tfnas.profiling import (
-    is_free,
-    network_model,
-    random_architecture,
-    site_model,
-    skeleton,
-)
+from tfnas.profiling import is_free, random_architecture, skeleton
+from tfnas.site_models import network_model, site_model
 from tfnas.space import CellSpace, Site
 from tfnas.targets import ethos_u as module
 from tfnas.targets import get_target
@@ -128,3 +123,18 @@ def test_entries_add_up_on_an_accelerator_without_dram(u55):
     whole = estimated_cycles(u55, network_model(member))
 
     assert plumbing + total(member) == pytest.approx(whole, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("address", "mode", "repeats"),
+    [
+        ("ethos-u55-128", "Shared_Sram", (1,)),
+        ("ethos-u65-256", "Sram_Only", (1,)),
+        ("ethos-u65-256", "Dedicated_Sram", (1, 2, 4, 8)),
+        ("ethos-u85-256", None, (1, 2, 4, 8)),
+    ],
+)
+def test_ops_are_repeated_where_one_alone_would_pay_for_dram(address, mode, repeats):
+    options = {"memory_mode": mode} if mode else {}
+
+    assert get_target(address, options=options).repeats == repeats

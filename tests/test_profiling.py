@@ -4,18 +4,13 @@ from collections import Counter
 import pytest
 from conftest import TINY
 
-from tfnas import profiling
+from tfnas import profiling, site_models
 from tfnas.architecture import Architecture
 from tfnas.errors import ModelError, TableError
 from tfnas.journal import Journal
 from tfnas.measurement import UNUSABLE, Measurement
-from tfnas.profiling import (
-    network_model,
-    profile,
-    random_architecture,
-    site_model,
-    skeleton,
-)
+from tfnas.profiling import profile, random_architecture, skeleton
+from tfnas.site_models import network_model, site_model
 from tfnas.space import OP_NAMES, CellSpace, Site
 from tfnas.tflite import check_int8, graph
 
@@ -26,7 +21,7 @@ class StandInDevice:
     """Answers with times from a list of ops; counts what it was asked to measure."""
 
     about, options, rounds, suffix = "a stand-in", (), 2, ""
-    per_tensor_dense, call_ms = False, 0.0
+    per_tensor_dense, call_ms, repeats = False, 0.0, (1,)
 
     def __init__(self, dies_after=None):
         self.name = self.kind = "stand-in"
@@ -78,8 +73,24 @@ def test_a_site_converts_to_the_ops_it_is_made_of_and_nothing_else(op, stride):
     assert ops == expected.get(op[:3], ["CONV_2D"])
 
 
+def test_an_op_that_keeps_its_shape_is_repeated_in_a_row():
+    ops = check_int8(site_model(Site("sep_conv_3x3", 8, 8, 4, 4), 4))
+
+    assert ops == ["DEPTHWISE_CONV_2D", "CONV_2D"] * 2 * 4
+
+
+@pytest.mark.parametrize("op", ["max_pool_3x3", "skip_connect"])
+def test_an_op_that_halves_is_repeated_side_by_side_and_none_is_merged(op):
+    site = Site(op, 8, 8, 4, 4, 2)
+    alone = Counter(check_int8(site_model(site)))
+    found = Counter(check_int8(site_model(site, 4)))
+
+    copies = Counter({kind: 4 * number for kind, number in alone.items()})
+    assert found == copies + Counter({"CONV_2D": 3, "ADD": 3})
+
+
 def test_a_site_that_converts_to_something_else_is_refused(monkeypatch):
-    monkeypatch.setitem(profiling._CONVERTED, "MaxPooling2D", "CONV_2D")
+    monkeypatch.setitem(site_models._CONVERTED, "MaxPooling2D", "CONV_2D")
 
     with pytest.raises(ModelError, match=r"max_pool.* converts to \['MAX_POOL_2D'\]"):
         site_model(Site("max_pool_3x3", 8, 8, 4, 4))
@@ -159,6 +170,43 @@ def test_a_journal_of_other_settings_is_refused_unless_told(tmp_path):
     kept = {("site", 0): Measurement((1.0,), 64, ("flag",))}
     assert Journal(path, HEADER).blocks == kept
     assert Journal(path, {"target": "other"}, overwrite=True).blocks == {}
+
+
+class FarDevice(StandInDevice):
+    """A call costs 100 ms; ops cost whole numbers, a sum 10."""
+
+    repeats = (1, 2, 4, 8)
+
+    def measure(self, models, runs, warmup):
+        for model in models:
+            ops = Counter(graph(model)[0])
+            ms = 100 + 5 * ops["CONV_2D"] + 10 * ops["ADD"] + ops["MAX_POOL_2D"]
+            yield Measurement((float(ms + 2 * ops["DEPTHWISE_CONV_2D"]),) * runs)
+
+
+def test_where_calls_are_dear_an_op_costs_what_a_further_copy_adds(quick):
+    rows = profile(TINY, FarDevice()).rows
+
+    found = {(site.op, site.stride): row.median_ms for site, row in rows.items()}
+    assert found == {
+        ("max_pool_3x3", 1): pytest.approx(1),
+        ("skip_connect", 1): 0,
+        ("sep_conv_3x3", 1): pytest.approx(2 * (2 + 5)),
+        # the sum beside an op that halves is in its price
+        ("max_pool_3x3", 2): pytest.approx(1 + 10),
+        ("skip_connect", 2): pytest.approx(5 + 10),
+        ("sep_conv_3x3", 2): pytest.approx(2 * (2 + 5) + 10),
+    }
+    residuals = [row.residual_ms for row in rows.values() if row.runs]
+    assert residuals == pytest.approx([0] * len(residuals), abs=1e-9)
+
+
+def test_the_way_to_the_device_is_in_the_skeleton(quick):
+    table, far = profile(TINY, FarDevice()), FarDevice()
+    member = random_architecture(TINY, random.Random(5))
+    (whole,) = far.measure([network_model(member)], 1, 1)
+
+    assert table.predict(member).latency_ms == pytest.approx(whole.median_ms)
 
 
 class HalfAccelerator(StandInDevice):

@@ -55,9 +55,8 @@ class Journal:
             return False
         for line in lines[1:]:
             where = line.pop("item"), line.pop("round")
-            self.blocks[where] = Measurement(
-                tuple(line["runs_ms"]), line["arena_bytes"], tuple(line["flags"])
-            )
+            listed = {key: tuple(line[key]) for key in ("runs_ms", "flags")}
+            self.blocks[where] = Measurement(**{**line, **listed})
         if torn:  # the process died within its last line
             write_text(path, whole + "\n")
         return True

@@ -19,11 +19,16 @@ class Measurement:
         runs_ms: Milliseconds of one inference, once per timed sample, warm-up left out.
         arena_bytes: Memory for activations, or None where the target cannot tell.
         flags: What a reader of the times must know, such as `"cpu_fallback"`.
+        residual_ms: Where the times are slopes: how far what they were told from lies
+            from a line at most.
+        peak_memory_bytes: Most memory of the process that ran it, or None.
     """
 
     runs_ms: tuple[float, ...]
     arena_bytes: int | None = None
     flags: tuple[str, ...] = ()
+    residual_ms: float | None = None
+    peak_memory_bytes: int | None = None
 
     @property
     def median_ms(self) -> float:

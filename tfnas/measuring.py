@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -67,10 +68,10 @@ def _merged(book: Journal, item: str, rounds: Sequence[int]) -> Measurement:
     flags = [flag for block in blocks for flag in block.flags]
     if disagree(book, item, rounds):
         flags.append(UNSTABLE)
-    return Measurement(
-        tuple(ms for block in blocks for ms in block.runs_ms),
-        blocks[0].arena_bytes,
-        tuple(dict.fromkeys(flags)),
+    return replace(
+        blocks[0],
+        runs_ms=tuple(ms for block in blocks for ms in block.runs_ms),
+        flags=tuple(dict.fromkeys(flags)),
     )
 
 
@@ -92,19 +93,28 @@ def _rounds(
     if not items:
         return
     work = _CONVERTING * len(items) + sum(map(len, todo.values()))
-    models = {}
+    models: dict[str, bytes | None] = {}
     with bar(work, f"Measuring on {device.name}") as progress:
-        for item in items:
-            try:
-                models[item] = device.compile(makers[item]())
-            except RefusedError as error:
-                say(f"Warning: {item} is unusable. {error}")
-            progress.update(_CONVERTING)
         for number, here in todo.items():
             order = rng.sample(here, len(here))
-            usable = [item for item in order if item in models]
-            timed = device.measure([models[item] for item in usable], runs, warmup)
-            for item in order:
-                block = next(timed) if item in models else REFUSED
-                book.add(item, number, block)
-                progress.update()
+            # One round is one of estimates: each is kept as soon as it is known.
+            batches = [[item] for item in order] if device.rounds == 1 else [order]
+            for batch in batches:
+                for item in batch:
+                    if item not in models:
+                        models[item] = _compiled(item, makers[item], device)
+                        progress.update(_CONVERTING)
+                ready = [model for item in batch if (model := models[item])]
+                timed = device.measure(ready, runs, warmup)
+                for item in batch:
+                    book.add(item, number, next(timed) if models[item] else REFUSED)
+                    progress.update()
+
+
+def _compiled(item: str, make: Callable[[], bytes], device: Target) -> bytes | None:
+    """The model for the device; None where its compiler refuses it."""
+    try:
+        return device.compile(make())
+    except RefusedError as error:
+        say(f"Warning: {item} is unusable. {error}")
+        return None

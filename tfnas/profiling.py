@@ -1,77 +1,28 @@
 """Space + target -> latency table: each site measured, whole networks to calibrate."""
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import date
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
-
-import keras
-import numpy as np
 
 from tfnas.architecture import Architecture
 from tfnas.calibration import Calibration, calibrate
-from tfnas.errors import ModelError, SettingsError, TableError
+from tfnas.errors import SettingsError, TableError
 from tfnas.journal import Journal
 from tfnas.measurement import UNUSABLE
 from tfnas.measuring import measure
-from tfnas.network import build
-from tfnas.ops import op_chain, run
-from tfnas.rows import row_of
+from tfnas.rows import Row, row_of
+from tfnas.site_models import network_model, site_model, step
+from tfnas.slopes import slope
 from tfnas.space import CellSpace, Site
 from tfnas.table import LatencyTable
 from tfnas.targets import Measurement, Target, get_target
-from tfnas.tflite import check_int8, convert_int8
 
 FIT_NETWORKS = 12
 HELDOUT_NETWORKS = 12
-# A compiler that packs weights gives the same cycles for the same weights only.
-_WEIGHTS_SEED = 0
-
-# What each layer of a chain becomes; a layer that is not named is fused into another.
-_CONVERTED = {
-    "Conv2D": "CONV_2D",
-    "DepthwiseConv2D": "DEPTHWISE_CONV_2D",
-    "MaxPooling2D": "MAX_POOL_2D",
-    "AveragePooling2D": "AVERAGE_POOL_2D",
-}
-
-
-def site_model(site: Site) -> bytes:
-    """The int8 model of one op as it will be deployed: batch norm and ReLU6 fused.
-
-    Raises:
-        ModelError: If it converts to other ops than its layers announce.
-    """
-    keras.utils.set_random_seed(_WEIGHTS_SEED)
-    image = keras.Input((site.height, site.width, site.in_channels))
-    chain = op_chain(site.op, keras.layers, site.out_channels, site.stride, "site")
-    model = keras.Model(image, run(chain, image))
-    flatbuffer = convert_int8(model, _noise(image.shape[1:]))
-    kinds = [type(layer).__name__ for layer in chain]
-    announced = [_CONVERTED[kind] for kind in kinds if kind in _CONVERTED]
-    if (found := check_int8(flatbuffer)) != announced:
-        raise ModelError(f"{site} converts to {found}, expected {announced}")
-    return flatbuffer
-
-
-def network_model(
-    architecture: Architecture, *, per_tensor_dense: bool = False
-) -> bytes:
-    """The int8 model of a whole network with fresh weights, which time does not see."""
-    keras.utils.set_random_seed(_WEIGHTS_SEED)
-    shape = architecture.space.input_shape
-    model = build(architecture)
-    flatbuffer = convert_int8(model, _noise(shape), per_tensor_dense=per_tensor_dense)
-    check_int8(flatbuffer)
-    return flatbuffer
-
-
-def _noise(shape: tuple[int, ...]) -> Any:
-    return np.random.default_rng(0).random((2, *shape), dtype=np.float32)
 
 
 def skeleton(space: CellSpace) -> Architecture:
@@ -137,7 +88,9 @@ def profile(
     bare = skeleton(space)
     sites = sorted({*space.all_sites, *bare.sites})
     makers: dict[str, Callable[[], bytes]] = {
-        str(site): partial(site_model, site) for site in sites if not is_free(site)
+        _item(site, times): partial(site_model, site, times)
+        for site in _timed(sites, device)
+        for times in device.repeats
     }
     whole = partial(network_model, per_tensor_dense=device.per_tensor_dense)
     makers["skeleton"] = partial(whole, bare)
@@ -161,6 +114,41 @@ def is_free(site: Site) -> bool:
     return site.op == "none" or (site.op == "skip_connect" and site.stride == 1)
 
 
+def _item(site: Site, times: int) -> str:
+    return str(site) if times == 1 else f"{site} x{times}"
+
+
+def _timed(sites: Iterable[Site], device: Target) -> list[Site]:
+    """The sites that have to be timed, those of steps between repeated ones last."""
+    once = device.repeats == (1,)
+    steps = {step(site) for site in sites if site.stride == 2 and not once}
+    return [
+        *(site for site in sites if not is_free(site)),
+        *sorted({*steps} - {*sites}),
+    ]
+
+
+def _rows(
+    sites: Iterable[Site], device: Target, timed: Mapping[str, Measurement]
+) -> dict[Site, Row]:
+    """Rows of all sites: what one op takes, or what each further one adds."""
+    found = {
+        site: slope({times: timed[_item(site, times)] for times in device.repeats})
+        for site in _timed(sites, device)
+    }
+    # Beside the op, a further copy of one that halves adds a step and a sum; the sum
+    # stays in, the same for all ops of such an edge.
+    steps = {
+        site: found[step(site)].median_ms
+        for site in found
+        if site.stride == 2 and device.repeats != (1,)
+    }
+    return {
+        site: row_of(found.get(site), device.call_ms + steps.get(site, 0.0))
+        for site in sites
+    }
+
+
 def _table(
     space: CellSpace,
     device: Target,
@@ -168,7 +156,7 @@ def _table(
     sites: list[Site],
     networks: list[Architecture],
 ) -> LatencyTable:
-    rows = {site: row_of(timed.get(str(site)), device.call_ms) for site in sites}
+    rows = _rows(sites, device, timed)
     halving = sum(rows[site].median_ms for site in skeleton(space).sites)
     skeleton_ms = timed["skeleton"].median_ms - halving
     sums = [

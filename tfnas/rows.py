@@ -21,6 +21,8 @@ class Row:
         runs: Timed runs; 0 where the op puts nothing into the deployed network.
         arena_bytes: Memory for activations, or None where the target cannot tell.
         flags: `"below_resolution"`, `"no_op"`, and those of `tfnas.measurement`.
+        residual_ms: Where times are slopes over copies of the op: how far the copies'
+            times lie from their line at most.
     """
 
     median_ms: float
@@ -30,6 +32,7 @@ class Row:
     runs: int
     arena_bytes: int | None = None
     flags: tuple[str, ...] = ()
+    residual_ms: float | None = None
 
 
 def row_of(timed: Measurement | None, call_ms: float = 0.0) -> Row:
@@ -53,4 +56,5 @@ def row_of(timed: Measurement | None, call_ms: float = 0.0) -> Row:
         len(runs_ms),
         timed.arena_bytes,
         timed.flags + small,
+        timed.residual_ms,
     )

@@ -236,7 +236,7 @@ def _fields(data: dict[str, Any]) -> dict[str, Any]:
     site_keys, row_keys = Site.__dataclass_fields__, Row.__dataclass_fields__
     rows = {}
     for values in data["rows"]:
-        row = Row(**{key: values[key] for key in row_keys})
+        row = Row(**{key: values[key] for key in row_keys if key in values})
         site = Site(**{key: values[key] for key in site_keys})
         rows[site] = replace(row, flags=tuple(row.flags))
     fit = {key: data["calibration"][key] for key in Calibration.__dataclass_fields__}

@@ -55,6 +55,7 @@ class Adb:
     about = "an Android phone behind adb, timed by benchmark_model"
     options = ("benchmark_binary", "remote_folder", "taskset")
     rounds = ROUNDS
+    repeats = (1,)
     suffix = ""
     per_tensor_dense = False
     call_ms = 0.0

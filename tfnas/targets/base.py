@@ -9,6 +9,8 @@ from tfnas.measurement import Measurement
 
 # Where times vary, every model is measured this often.
 ROUNDS = 9
+# Copies of an op, where its price is what each further copy adds.
+COPIES = (1, 2, 4, 8)
 # A shorter sample would be mostly clock: a short model runs several times in one.
 _SAMPLE_S = 1e-4
 
@@ -22,6 +24,8 @@ class Target(Protocol):
         about: One line for people.
         options: Names of the keywords that its class takes beside `threads`.
         rounds: How often every model is measured, in ever another order.
+        repeats: Copies of an op in the models that its time is told from: once, or
+            several numbers where a call or memory would drown it.
         per_tensor_dense: Whether weights of dense layers must share one scale.
         suffix: Of the file name of a compiled model; empty where none is compiled.
         name: Its address.
@@ -35,6 +39,7 @@ class Target(Protocol):
     about: str
     options: tuple[str, ...]
     rounds: int
+    repeats: tuple[int, ...]
     suffix: str
     per_tensor_dense: bool
     name: str

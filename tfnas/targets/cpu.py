@@ -21,6 +21,7 @@ class Cpu:
     about = "this machine's CPU, through LiteRT"
     options = ()
     rounds = ROUNDS
+    repeats = (1,)
     suffix = ""
     per_tensor_dense = False
     call_ms = 0.0

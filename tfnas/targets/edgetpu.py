@@ -10,7 +10,7 @@ from typing import Any
 from tfnas.errors import TargetError
 from tfnas.measurement import Measurement
 from tfnas.quiet import quiet
-from tfnas.targets.base import ROUNDS, time_calls
+from tfnas.targets.base import COPIES, ROUNDS, time_calls
 from tfnas.targets.edgetpu_compiler import EdgeTpuCompiler
 from tfnas.targets.ssh import Ssh
 
@@ -32,6 +32,7 @@ class EdgeTpu:
     about = "Coral Edge TPU on this machine (USB or PCIe)"
     options = ()
     rounds = ROUNDS
+    repeats = COPIES
     suffix = "edgetpu"
     per_tensor_dense = True
     call_ms = 0.0
@@ -103,6 +104,7 @@ class EdgeTpuBoard:
     about = "Coral Edge TPU of a board behind ssh"
     options = Ssh.options
     rounds = ROUNDS
+    repeats = COPIES
     suffix = "edgetpu"
     per_tensor_dense = True
     call_ms = 0.0

@@ -44,6 +44,7 @@ class EdgeTpuEstimate:
     about = "a small analytic model of the Edge TPU, for cells on small images"
     options = ()
     rounds = 1
+    repeats = (1,)
     suffix = ""
     per_tensor_dense = True
     call_ms = OVERHEAD_MS

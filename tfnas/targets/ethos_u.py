@@ -19,6 +19,7 @@ from pathlib import Path
 
 from tfnas.errors import TargetError, nearest
 from tfnas.measurement import UNUSABLE, Measurement
+from tfnas.targets.base import COPIES
 from tfnas.targets.process import run
 
 CONFIG = "Arm/vela.ini"
@@ -67,6 +68,10 @@ class EthosU:
         self.system_config = system_config or _DEFAULTS[family][0]
         self.memory_mode = memory_mode or _DEFAULTS[family][1]
         _check_system(family, self.system_config, self.memory_mode)
+        # An op alone would pay for its input and output in DRAM, which a network keeps
+        # in SRAM: there only what further copies add says what it costs.
+        dedicated = self.memory_mode.startswith("Dedicated")
+        self.repeats = COPIES if dedicated else (1,)
         clock_mhz = float(systems()[self.system_config]["core_clock"]) / 1e6
         self.device = {
             "accelerator": address,

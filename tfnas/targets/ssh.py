@@ -50,6 +50,7 @@ class Ssh:
     about = "a board behind ssh, timed by its own TFLite runtime"
     options = ("python", "remote_folder", "delegate")
     rounds = ROUNDS
+    repeats = (1,)
     suffix = ""
     per_tensor_dense = False
     call_ms = 0.0

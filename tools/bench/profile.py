@@ -15,7 +15,8 @@ import tfnas
 from tfnas.calibration import spearman
 from tfnas.journal import Journal
 from tfnas.measuring import measure
-from tfnas.profiling import network_model, random_architecture
+from tfnas.profiling import random_architecture
+from tfnas.site_models import network_model
 from tfnas.targets import get_target
 
 
