@@ -8,7 +8,7 @@ from tfnas.architecture import Architecture
 from tfnas.network import build
 from tfnas.space import CellSpace
 from tfnas.targets.edgetpu_lint import lint
-from tfnas.tflite import convert_int8
+from tfnas.tflite import convert_int8, graph
 
 
 def converted(layer, shape=(8, 8, 4)):
@@ -37,12 +37,50 @@ def converted(layer, shape=(8, 8, 4)):
             "CONV_2D",
             "its dilations in x and y differ",
         ),
+        (
+            layers.Lambda(lambda x: tf.reduce_mean(x[..., :3], axis=3)),
+            "MEAN",
+            "it reduces channels whose number is no multiple of 4",
+        ),
+        (
+            layers.Lambda(lambda x: tf.pad(x[:, :1], [[1, 0], *[[0, 0]] * 3])),
+            "PAD",
+            "it pads the batch",
+        ),
+        (
+            layers.Lambda(lambda x: tf.stack([x[:, 0], x[:, 1]], axis=0)),
+            "PACK",
+            "it packs along the batch",
+        ),
+        (
+            layers.Lambda(lambda x: x[:, ::2]),
+            "STRIDED_SLICE",
+            "its strides are not all 1",
+        ),
+        (layers.PReLU(), "PRELU", "its alpha is not one-dimensional"),
     ],
 )
 def test_what_the_compiler_refuses_is_named_with_the_reason(layer, op, reason):
     (found,) = [text for text in lint(converted(layer)) if f", {op}: " in text]
 
     assert found.endswith(reason)
+
+
+@pytest.mark.parametrize(
+    ("layer", "op"),
+    [
+        (layers.GlobalAveragePooling2D(), "MEAN"),
+        (layers.ZeroPadding2D(1), "PAD"),
+        (layers.Lambda(lambda x: tf.stack([x[:, 0], x[:, 1]], axis=1)), "PACK"),
+        (layers.Lambda(lambda x: x[:, 1:5]), "STRIDED_SLICE"),
+        (layers.PReLU(shared_axes=[1, 2]), "PRELU"),
+    ],
+)
+def test_the_same_ops_pass_where_they_keep_the_rules(layer, op):
+    flatbuffer = converted(layer)
+
+    assert op in graph(flatbuffer)[0]
+    assert lint(flatbuffer) == []
 
 
 def test_dense_weights_must_be_quantized_per_tensor():

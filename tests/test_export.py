@@ -7,25 +7,23 @@ import pytest
 from conftest import TINY, stand_in_table
 
 from tfnas.architecture import Architecture
+from tfnas.cards import card_text, sentence
 from tfnas.config import SearchConfig, TrainConfig
-from tfnas.errors import TfnasError
-from tfnas.export import (
-    card_text,
-    export_member,
-    latency_facts,
-    member_facts,
-    on_target,
-    sentence,
-)
+from tfnas.errors import LimitError, TargetError, TfnasError
+from tfnas.export import export_member
+from tfnas.limits import Limits
 from tfnas.measurement import Measurement
+from tfnas.member import Member
 from tfnas.network import build
 from tfnas.runs import Run, State
 from tfnas.targets import get_target
 from tfnas.tflite import check_int8, convert_int8, graph
 from tfnas.train import accuracy, named_weights, train_member
+from tfnas.verify import latency_facts, memory_facts, on_target
 
 BUDGET = (0.3, 0.5, 0.2)
 MEMBER = Architecture(TINY, (2, 1, 0, 2))
+TAKEN = Member(MEMBER, BUDGET, stand_in_table(TINY))
 CARD_FIELDS = """budget limits architecture op_counts params op_params macs size_bytes
     arena_bytes float_accuracy int8_accuracy test_images predicted_latency_ms
     predicted_low_ms predicted_high_ms measured_latency_ms target table_kind
@@ -38,7 +36,7 @@ def exported(tmp_path_factory, tiny_data):
     run.create(SearchConfig(), stand_in_table(TINY))
     run.save_state(State(2, search_seconds=12.5), keep=1)
     config = TrainConfig(epochs=6, batch_size=16)
-    card = export_member(MEMBER, BUDGET, tiny_data, config, run)
+    card = export_member(TAKEN, tiny_data, config, run)
     return run, config, card
 
 
@@ -84,9 +82,9 @@ def test_what_was_not_measured_is_null(exported):
 def test_nothing_is_exported_over_an_earlier_export(exported, tiny_data):
     run, config, card = exported
 
-    assert export_member(MEMBER, BUDGET, tiny_data, config, run) == card
+    assert export_member(TAKEN, tiny_data, config, run) == card
     with pytest.raises(TfnasError, match=r"card\.json exists. Add --overwrite"):
-        export_member(MEMBER, BUDGET, tiny_data, replace(config, seed=1), run)
+        export_member(TAKEN, tiny_data, replace(config, seed=1), run)
 
 
 class Killed(Exception):
@@ -105,16 +103,16 @@ def test_an_export_killed_after_training_does_not_train_again(
     with monkeypatch.context() as patch:
         patch.setattr("tfnas.export.quantize", die)
         with pytest.raises(Killed):
-            export_member(MEMBER, BUDGET, tiny_data, config, run)
+            export_member(TAKEN, tiny_data, config, run)
     monkeypatch.setattr("tfnas.export.train_member", die)
-    card = export_member(MEMBER, BUDGET, tiny_data, config, run)
+    card = export_member(TAKEN, tiny_data, config, run)
 
     assert card["train_seconds"] > 0
     assert not list((run.exports / "budget-0.3-0.5-0.2").glob(".training*"))
 
 
 def test_a_members_facts_are_those_counted_by_hand():
-    facts = member_facts(MEMBER, stand_in_table(TINY), BUDGET)
+    facts = TAKEN.facts()
 
     # normal: convolution with 4 channels; reduction: convolutions with 8 and 16
     convolutions = [2 * (9 * c + c * c) + 4 * c for c in (4, 8, 16)]
@@ -165,7 +163,6 @@ def test_an_estimate_is_never_called_measured(kind, flags, measured, estimated):
     assert facts["measured_latency_ms"] == measured
     assert facts["estimated_latency_ms"] == estimated
     assert facts["latency_flags"] == [*flags]
-    assert latency_facts(None, kind)["arena_bytes"] is None
 
 
 def test_what_the_devices_compiler_makes_of_a_model_is_handed_over():
@@ -178,6 +175,57 @@ def test_what_the_devices_compiler_makes_of_a_model_is_handed_over():
     assert timed.arena_bytes > 0
     assert [*compiled] == ["model_int8_vela.tflite"]
     assert graph(compiled["model_int8_vela.tflite"])[0] == ["CUSTOM"]
+
+
+def limited(**limits):
+    return replace(TAKEN, limits=Limits(**limits))
+
+
+@pytest.mark.parametrize(
+    ("limits", "message"),
+    [
+        ({"latency_ms": 5.0}, r"budget-0.3-0.5-0.2 needs 29\.7\d\d ms .*allowed are 5"),
+        ({"params": 100}, "needs 2,287 parameters, allowed are 100"),
+        ({"size_bytes": 1024}, "needs .* bytes of flash, allowed are 1,024"),
+        ({"arena_bytes": 1024}, "needs .* bytes of RAM, allowed are 1,024"),
+    ],
+)
+def test_a_member_that_breaks_a_limit_is_refused_before_it_is_trained(
+    tmp_path, tiny_data, monkeypatch, limits, message
+):
+    run = Run(tmp_path)
+    run.create(SearchConfig(), stand_in_table(TINY))
+    monkeypatch.setattr("tfnas.export.train_member", None)
+
+    with pytest.raises(LimitError, match=message):
+        export_member(limited(**limits), tiny_data, TrainConfig(), run)
+
+
+def test_a_member_that_keeps_its_limits_says_so(tmp_path, tiny_data):
+    run = Run(tmp_path)
+    run.create(SearchConfig(), stand_in_table(TINY))
+    taken = limited(size_bytes=2**20, arena_bytes=2**20)
+    card = export_member(taken, tiny_data, TrainConfig(epochs=0), run)
+
+    assert card["limits"] == {"size_bytes": 2**20, "arena_bytes": 2**20}
+    assert 0 < card["arena_bytes"] < 2**20
+    assert card["arena_by"] == "tflite-micro"
+
+
+def test_memory_that_nothing_tells_is_null_and_a_limit_on_it_an_error(monkeypatch):
+    monkeypatch.setattr("tfnas.arena.is_installed", lambda: False)
+    facts = memory_facts(b"", None)
+
+    assert facts["arena_bytes"] is facts["arena_by"] is None
+    with pytest.raises(TargetError, match=r"pip install 'tfnas\[micro\]'"):
+        Limits(arena_bytes=1).exceeded(facts)
+
+
+def test_a_target_that_knows_its_memory_has_the_word():
+    facts = memory_facts(b"", Measurement((1.0,), 4096, peak_memory_bytes=9000))
+
+    told = {"arena_bytes": 4096, "arena_by": "target", "peak_memory_bytes": 9000}
+    assert facts == told
 
 
 def test_a_member_starts_from_the_weights_it_is_given(tiny_data):

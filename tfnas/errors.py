@@ -37,6 +37,10 @@ class ModelError(TfnasError):
     """A network could not be turned into a clean int8 TFLite model."""
 
 
+class LimitError(TfnasError):
+    """No member, or not this one, keeps the limits."""
+
+
 def nearest(name: str, known: list[str]) -> str:
     """The tail of a did-you-mean sentence: the nearest known name, then all of them."""
     from difflib import get_close_matches

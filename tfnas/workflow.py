@@ -12,6 +12,8 @@ from tfnas.distribute import is_chief, make_strategy
 from tfnas.errors import SettingsError
 from tfnas.export import export_member
 from tfnas.files import refuse_overwrite
+from tfnas.limits import NO_LIMITS, Limits
+from tfnas.member import Member
 from tfnas.profiling import profile
 from tfnas.progress import say
 from tfnas.runs import Run, find_run, new_run
@@ -176,6 +178,7 @@ def export_points(
     points: list[Budget],
     config: TrainConfig,
     *,
+    limits: Limits = NO_LIMITS,
     source: str | None = None,
     overwrite: bool = False,
 ) -> list[dict[str, Any]]:
@@ -185,21 +188,25 @@ def export_points(
         run: A searched run.
         points: Points of the simplex.
         config: How members are trained.
+        limits: What each must keep.
         source: Data; that of the search by default.
         overwrite: Replace earlier exports.
 
     Returns:
         The cards.
+
+    Raises:
+        LimitError: If a member breaks a limit.
     """
     search = load_search(run)
-    members = [search.derive(point) for point in points]
+    members = [
+        Member(search.derive(point), point, search.table, limits) for point in points
+    ]
     data = load(source or run.load_config().data, search.space.input_shape)
     weights = None if config.from_scratch else named_weights(search.supernet)
     return [
-        export_member(
-            *(member, point, data, config, run), weights=weights, overwrite=overwrite
-        )
-        for member, point in zip(members, points, strict=True)
+        export_member(member, data, config, run, weights=weights, overwrite=overwrite)
+        for member in members
     ]
 
 

@@ -29,11 +29,12 @@ def derive(name: str | None, budgets: tuple[str, ...], as_json: bool) -> None:
     """Show what a budget would give, without training."""
     run, points = _run_and_points(name, budgets)
     load_tensorflow()
-    from tfnas.export import member_facts, member_line
+    from tfnas.cards import member_line
+    from tfnas.member import Member
     from tfnas.searching import load_search
 
     family = load_search(run)
-    facts = [member_facts(family.derive(p), family.table, p) for p in points]
+    facts = [Member(family.derive(p), p, family.table).facts() for p in points]
     show(facts, "\n".join(member_line(fact) for fact in facts), as_json)
 
 
@@ -47,27 +48,37 @@ def derive(name: str | None, budgets: tuple[str, ...], as_json: bool) -> None:
     "--from-scratch", is_flag=True, default=None, help="Do not start from the supernet."
 )
 @click.option("--seed", type=int, help="Seed of everything random.")
+@click.option("--max-size", help="Largest model_int8.tflite, such as 60KiB.")
+@click.option("--max-arena", help="Most RAM for activations, such as 128KiB.")
 @options(overwriting, as_json)
 def export(
     name: str | None,
     budgets: tuple[str, ...],
     data: str | None,
     config: Path | None,
+    max_size: str | None,
+    max_arena: str | None,
     overwrite: bool,
     as_json: bool,
     **settings: Any,
 ) -> None:
     """Train, quantize and check the network of a budget."""
     from tfnas.config import TrainConfig
+    from tfnas.limits import Limits
+    from tfnas.units import BYTES, parse_quantity
 
+    texts = given(size_bytes=max_size, arena_bytes=max_arena)
+    limits = Limits(**{k: parse_quantity(text, BYTES) for k, text in texts.items()})
     run, points = _run_and_points(name, budgets)
     base = TrainConfig.load(config) if config else TrainConfig()
     chosen = TrainConfig.from_dict({**asdict(base), **given(**settings)})
     load_tensorflow()
-    from tfnas.export import sentence
+    from tfnas.cards import sentence
     from tfnas.workflow import export_points
 
-    cards = export_points(run, points, chosen, source=data, overwrite=overwrite)
+    cards = export_points(
+        *(run, points, chosen), limits=limits, source=data, overwrite=overwrite
+    )
     text = "\n".join(f"{sentence(card)}\n  {card['folder']}" for card in cards)
     show(cards, text, as_json)
 

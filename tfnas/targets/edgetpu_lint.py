@@ -6,8 +6,9 @@ documentation (coral.ai/docs/edgetpu/models-intro) and issues of google-coral/ed
 takes; what neither says is not guessed here.
 """
 
-from collections.abc import Callable
 from typing import Any
+
+from tfnas.targets.edgetpu_rules import RULES, no_rule
 
 # Highest version of an op that compiler 16 knows, where TensorFlow writes later ones.
 _NEWEST = {
@@ -60,7 +61,6 @@ _SUPPORTED = frozenset(
         "UNIDIRECTIONAL_SEQUENCE_LSTM",
     }
 )
-_SOFTMAX_LIMIT = 16_000
 
 
 def lint(flatbuffer: bytes) -> list[str]:
@@ -93,7 +93,7 @@ def lint(flatbuffer: bytes) -> list[str]:
                 for tensor in tensors
                 for reason in _by_tensor(tensor, model.buffers[tensor.buffer].data)
             ),
-            *_RULES.get(name, _nothing)(op, graph.tensors),
+            *RULES.get(name, no_rule)(op, graph.tensors, model.buffers),
         ]
         found += [f"Op {number}, {name}: {reason}" for reason in dict.fromkeys(reasons)]
     return found
@@ -123,47 +123,3 @@ def _by_tensor(tensor: Any, constant: Any) -> list[str]:
     if constant is None and sum(extent > 1 for extent in shape) > 3:
         reasons.append("a tensor has more than three dimensions above 1")
     return reasons
-
-
-def _nothing(op: Any, tensors: Any) -> list[str]:
-    del op, tensors
-    return []
-
-
-def _convolution(op: Any, tensors: Any) -> list[str]:
-    del tensors
-    options = op.builtinOptions
-    equal = options.dilationWFactor == options.dilationHFactor
-    return [] if equal else ["its dilations in x and y differ"]
-
-
-def _dense(op: Any, tensors: Any) -> list[str]:
-    scales = tensors[op.inputs[1]].quantization.scale
-    if scales is not None and len(scales) > 1:
-        return ["its weights are quantized per channel, which the Edge TPU has not"]
-    return []
-
-
-def _not_fused(op: Any, tensors: Any) -> list[str]:
-    del tensors
-    fused = op.builtinOptions.fusedActivationFunction
-    return ["it has a fused activation"] if fused else []
-
-
-def _softmax(op: Any, tensors: Any) -> list[str]:
-    size = 1
-    for extent in tensors[op.inputs[0]].shape:
-        size *= int(extent)
-    long = size > _SOFTMAX_LIMIT
-    return [f"its input has more than {_SOFTMAX_LIMIT:,} elements"] if long else []
-
-
-_RULES: dict[str, Callable[[Any, Any], list[str]]] = {
-    "CONV_2D": _convolution,
-    "DEPTHWISE_CONV_2D": _convolution,
-    "FULLY_CONNECTED": _dense,
-    "AVERAGE_POOL_2D": _not_fused,
-    "MAX_POOL_2D": _not_fused,
-    "CONCATENATION": _not_fused,
-    "SOFTMAX": _softmax,
-}

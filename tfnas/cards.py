@@ -1,0 +1,70 @@
+"""What is said of a member, for people: a sentence, two lines, a card."""
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def card_text(card: Mapping[str, Any]) -> str:
+    """The card for people, in Markdown."""
+    shares = ", ".join(f"{op} {share:.3g}" for op, share in card["budget"].items())
+    counts = ", ".join(f"{count} {op}" for op, count in card["op_counts"].items())
+    measured, estimated = card["measured_latency_ms"], card["estimated_latency_ms"]
+    latency = "not measured" if measured is None else f"{measured:.3f} ms"
+    if estimated is not None:
+        latency = f"not measured; the whole network is estimated at {estimated:.3f} ms"
+    memory = "not known (pip install 'tfnas[micro]')"
+    if (arena := card["arena_bytes"]) is not None:
+        memory = f"{arena:,} bytes for activations, by {card['arena_by']}"
+    rows = {
+        "Budget": f"{shares} ({card['budget_means']})",
+        "Ops": counts,
+        "Parameters": f"{card['params']:,}, of them {card['op_params']:,} in the ops",
+        "MACs": f"{card['macs']:,}",
+        "Size": f"{card['size_bytes']:,} bytes",
+        "Memory": memory,
+        "Float accuracy": f"{card['float_accuracy']:.2%}",
+        "Int8 accuracy": f"{card['int8_accuracy']:.2%}",
+        "Predicted latency": f"{card['predicted_latency_ms']:.3f} ms "
+        f"({card['predicted_low_ms']:.3f} to {card['predicted_high_ms']:.3f}, 90 %)",
+        "Measured latency": latency,
+        "Target": f"{card['target']} ({card['table_kind']})",
+    }
+    if peak := card["peak_memory_bytes"]:
+        rows["Peak memory"] = f"{peak:,} bytes of the process on the target"
+    if error := card["searched_for"].get("error"):
+        rows["Error of the estimate"] = error
+    table = "\n".join(f"| {name} | {value} |" for name, value in rows.items())
+    return f"{sentence(card)}\n\n| | |\n|---|---|\n{table}\n"
+
+
+def member_line(facts: Mapping[str, Any]) -> str:
+    """What is known of an untrained member, in two lines."""
+    budget = ",".join(f"{share:.3g}" for share in facts["budget"].values())
+    counts = ", ".join(f"{count} {op}" for op, count in facts["op_counts"].items())
+    return (
+        f"{budget}: {counts}; {facts['params']:,} parameters "
+        f"({facts['op_params']:,} in ops); {facts['predicted_latency_ms']:.3f} ms "
+        f"({facts['predicted_low_ms']:.3f} to {facts['predicted_high_ms']:.3f})\n"
+        f"  {facts['budget_means']}"
+    )
+
+
+def sentence(card: Mapping[str, Any]) -> str:
+    """The card in one sentence."""
+    counts = " and ".join(
+        f"{count} {op}" for op, count in card["op_counts"].items() if count
+    )
+    predicted = f"{card['predicted_latency_ms']:.3f}"
+    if (measured := card["measured_latency_ms"]) is not None:
+        latency = f"takes {measured:.3f} ms ({predicted} predicted)"
+    elif (estimated := card["estimated_latency_ms"]) is not None:
+        latency = f"is estimated to take {estimated:.3f} ms ({predicted} by its sites)"
+    else:
+        latency = f"is predicted to take {predicted} ms"
+    shares = ", ".join(f"{op} {share:.3g}" for op, share in card["budget"].items())
+    return (
+        f"The network for {shares} has {counts} and {card['params']:,} parameters; it "
+        f"classifies {card['int8_accuracy']:.1%} of "
+        f"{card['test_images']:,} test images in int8 ({card['float_accuracy']:.1%} in "
+        f"float), {latency} on {card['target']} and fills {card['size_bytes']:,} bytes."
+    )
