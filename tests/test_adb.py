@@ -68,6 +68,23 @@ def test_both_styles_of_output_are_read(said, ms):
     assert parse_benchmark(said).runs_ms == (pytest.approx(ms),)
 
 
+@pytest.mark.parametrize(
+    ("line", "megabytes"),
+    [
+        ("Peak memory footprint (MB): init=0 overall=12.5", 12.5),
+        (
+            "Memory footprint delta from the start of the tool (MB): "
+            "init=1.5 overall=2.75",
+            2.75,
+        ),
+        ("Overall peak memory footprint (MB) via periodic monitoring: 8.25", 8.25),
+    ],
+)
+def test_peak_memory_is_read_in_all_its_styles(line, megabytes):
+    assert parse_benchmark(OLDER + line).peak_memory_bytes == megabytes * 2**20
+    assert parse_benchmark(OLDER).peak_memory_bytes is None
+
+
 def test_output_without_runs_is_an_error_with_its_last_line():
     with pytest.raises(TargetError, match="timed nothing: Failed to load model"):
         parse_benchmark("STARTING!\nFailed to load model x.tflite\n")

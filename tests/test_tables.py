@@ -3,8 +3,9 @@ from dataclasses import replace
 import pytest
 from conftest import TINY, stand_in_table
 
+from tfnas.calibration import Calibration
 from tfnas.errors import TableError
-from tfnas.tables import compare, listed, table_path
+from tfnas.tables import compare, listed, merge, table_path
 
 SLOW_POOLS = {"max_pool_3x3": 4.0, "skip_connect": 0.0, "sep_conv_3x3": 6.0}
 
@@ -40,3 +41,49 @@ def test_the_list_passes_over_what_is_no_table(tmp_path):
     (tmp_path / "other.json").write_text("{}")
 
     assert listed(tmp_path) == {tmp_path / "shipped" / "one.json": table}
+
+
+def line_table(space, op_ms, **changes):
+    """A table whose held-out networks lie on measured = 3 + 2 * sum exactly."""
+    measured = tuple(3 + 2 * total for total in (10.0, 20.0, 30.0, 40.0))
+    # its own line is another: predicted = 1 + sum
+    fit = Calibration(1.0, 1.0, 2, (11.0, 21.0, 31.0, 41.0), measured)
+    return stand_in_table(space, op_ms, calibration=fit, **changes)
+
+
+def test_tables_of_other_ops_become_one_with_a_line_of_its_own():
+    pools = replace(TINY, ops=("max_pool_3x3", "skip_connect"))
+    convs = replace(TINY, ops=("skip_connect", "conv_1x1"))
+    costs = {"max_pool_3x3": 1.0, "skip_connect": 0.0, "conv_1x1": 5.0}
+    both = merge(line_table(pools, costs), line_table(convs, costs))
+
+    assert both.space.ops == ("max_pool_3x3", "skip_connect", "conv_1x1")
+    assert {site.op: row.median_ms for site, row in both.rows.items()} == costs
+    assert (both.calibration.offset_ms, both.calibration.scale) == (3.0, 2.0)
+    assert both.calibration.fitted_on == 4
+    assert both.calibration.median_error == 0
+
+
+def test_of_two_times_for_a_site_the_later_is_kept_whatever_the_order():
+    older = line_table(TINY, SLOW_POOLS, date="2026-01-01")
+    newer = line_table(TINY, {**SLOW_POOLS, "max_pool_3x3": 2.0}, date="2026-02-01")
+
+    for tables in ((older, newer), (newer, older)):
+        kept = {site.op: row.median_ms for site, row in merge(*tables).rows.items()}
+        assert kept["max_pool_3x3"] == 2.0
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"kind": "measured"}, "kind is stand-in and measured"),
+        ({"device": {"cpu": "other", "threads": "1"}}, "cpu is stand-in and other"),
+        ({"device": {"cpu": "stand-in"}}, "threads is 1 and nothing"),
+        ({"space": replace(TINY, channels=8)}, "channels is 4 and 8"),
+    ],
+)
+def test_what_differs_must_not_be_merged(change, message):
+    other = stand_in_table(**{"space": TINY, **change})
+
+    with pytest.raises(TableError, match=message):
+        merge(stand_in_table(TINY), other)

@@ -118,3 +118,21 @@ def calibrate(
         raise TableError("The networks to calibrate on all cost the same. Add an op.")
     scale = float(np.median(rise[run != 0] / run[run != 0]))
     return float(np.median(measured - scale * sums)), scale
+
+
+def calibration(pairs: Sequence[tuple[float, float]], fit: int) -> Calibration:
+    """Draw the line through the first networks, and hold the others out.
+
+    Args:
+        pairs: `skeleton + sum of table entries` and measured time of networks, in ms.
+        fit: How many give the line.
+
+    Raises:
+        TableError: If they are too few, or all cost the same.
+    """
+    if fit < 2:
+        raise TableError("Too few networks run whole on the target to calibrate on.")
+    sums, measured = zip(*pairs, strict=True)
+    offset, scale = calibrate(sums[:fit], measured[:fit])
+    predicted = tuple(offset + scale * value for value in sums[fit:])
+    return Calibration(offset, scale, fit, predicted, measured[fit:])

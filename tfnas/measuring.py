@@ -68,8 +68,10 @@ def _merged(book: Journal, item: str, rounds: Sequence[int]) -> Measurement:
     flags = [flag for block in blocks for flag in block.flags]
     if disagree(book, item, rounds):
         flags.append(UNSTABLE)
+    peaks = [b.peak_memory_bytes for b in blocks if b.peak_memory_bytes is not None]
     return replace(
         blocks[0],
+        peak_memory_bytes=max(peaks, default=None),
         runs_ms=tuple(ms for block in blocks for ms in block.runs_ms),
         flags=tuple(dict.fromkeys(flags)),
     )

@@ -9,8 +9,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from tfnas.architecture import Architecture
-from tfnas.calibration import Calibration, calibrate
-from tfnas.errors import SettingsError, TableError
+from tfnas.calibration import calibration
+from tfnas.errors import SettingsError
 from tfnas.journal import Journal
 from tfnas.measurement import UNUSABLE
 from tfnas.measuring import measure
@@ -169,6 +169,7 @@ def _table(
         for total, network in zip(sums, whole, strict=True)
         if UNUSABLE not in network.flags
     ]
+    fit = len(pairs) * FIT_NETWORKS // (FIT_NETWORKS + HELDOUT_NETWORKS)
     return LatencyTable(
         kind=device.kind,
         target=device.name,
@@ -178,22 +179,7 @@ def _table(
         space=space,
         rows=rows,
         skeleton_ms=skeleton_ms,
-        calibration=_calibration(pairs),
+        calibration=calibration(pairs, fit),
         date=date.today().isoformat(),
         tool_version=version("tfnas"),
     )
-
-
-def _calibration(pairs: list[tuple[float, float]]) -> Calibration:
-    """Fit to the first networks, hold the others out.
-
-    Args:
-        pairs: Sum of table entries and measured time of every network, in ms.
-    """
-    fit = len(pairs) * FIT_NETWORKS // (FIT_NETWORKS + HELDOUT_NETWORKS)
-    if fit < 2:
-        raise TableError("Too few networks run whole on the target to calibrate on.")
-    sums, measured = zip(*pairs, strict=True)
-    offset, scale = calibrate(sums[:fit], measured[:fit])
-    predicted = tuple(offset + scale * value for value in sums[fit:])
-    return Calibration(offset, scale, fit, predicted, measured[fit:])

@@ -4,12 +4,12 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from tfnas.calibration import spearman
+from tfnas.calibration import Calibration, calibration, spearman
 from tfnas.errors import TableError, TfnasError
 from tfnas.space import CellSpace, Site
 from tfnas.table import LatencyTable
@@ -129,3 +129,48 @@ def listed(folder: Path) -> dict[Path, LatencyTable]:
         except TableError:
             continue
     return found
+
+
+def merge(first: LatencyTable, second: LatencyTable) -> LatencyTable:
+    """One table of two that one device gave for one space, or for other ops of it.
+
+    A site that both have keeps the times of the later table. The line through whole
+    networks is drawn anew: half of the networks that each table held out give it, the
+    other halves are held out again.
+
+    Args:
+        first: A table.
+        second: Another; its ops come after those of the first.
+
+    Raises:
+        TableError: If kind, device, precision or anything of the space but its ops
+            differs.
+    """
+    facts = [
+        {"kind": t.kind, "target": t.target, "precision": t.precision, **t.device}
+        for t in (first, second)
+    ]
+    spaces = [{**t.space.to_dict(), "ops": "any"} for t in (first, second)]
+    headers = [{**space, **fact} for fact, space in zip(facts, spaces, strict=True)]
+    for name in sorted({*headers[0], *headers[1]}):
+        a, b = (header.get(name, "nothing") for header in headers)
+        if a != b:
+            raise TableError(f"These tables must not be merged: {name} is {a} and {b}")
+    older, newer = sorted((first, second), key=lambda table: table.date)
+    ops = tuple(dict.fromkeys((*first.space.ops, *second.space.ops)))
+    return replace(
+        newer,
+        space=replace(newer.space, ops=ops),
+        rows={**older.rows, **newer.rows},
+        calibration=_recalibrated([older, newer], newer.skeleton_ms),
+    )
+
+
+def _recalibrated(tables: list[LatencyTable], skeleton_ms: float) -> Calibration:
+    pairs = []
+    for table in tables:
+        fit, moved = table.calibration, skeleton_ms - table.skeleton_ms
+        sums = [(p - fit.offset_ms) / fit.scale for p in fit.heldout_predicted_ms]
+        found = zip(sums, fit.heldout_measured_ms, strict=True)
+        pairs += [(total + moved, measured) for total, measured in found]
+    return calibration([*pairs[::2], *pairs[1::2]], len(pairs[::2]))

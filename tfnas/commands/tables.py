@@ -4,22 +4,38 @@ from pathlib import Path
 
 import click
 
-from tfnas.commands.shared import File, as_json, show
+from tfnas.commands.shared import File, as_json, options, overwriting, show
 from tfnas.errors import SettingsError
 
 
 @click.command()
 @click.argument("files", nargs=-1, type=File)
-@as_json
-def tables(files: tuple[Path, ...], as_json: bool) -> None:
-    """List latency tables; show one FILE, or set two FILES beside each other."""
-    from tfnas.table import LatencyTable
-    from tfnas.tables import compare, listed
+@click.option("--merge", "merged", type=File, help="Table to make of two.")
+@options(overwriting, as_json)
+def tables(
+    files: tuple[Path, ...], merged: Path | None, overwrite: bool, as_json: bool
+) -> None:
+    """List latency tables; show one FILE, or set two FILES beside each other.
 
-    if len(files) > 2:
-        raise SettingsError("Name one table to show it, or two to compare them")
+    With --merge, make one table of two that one device gave: of the same ops, or of
+    other ops of the same space.
+    """
+    from tfnas.files import refuse_overwrite
+    from tfnas.table import LatencyTable
+    from tfnas.tables import compare, listed, merge
+
+    if len(files) > 2 or (merged and len(files) != 2):
+        raise SettingsError(
+            "Name one table to show it, or two to compare or merge them"
+        )
     loaded = [LatencyTable.load(path) for path in files]
-    if len(loaded) == 2:
+    if merged:
+        refuse_overwrite(merged, overwrite)
+        both = merge(*loaded)
+        both.save(merged)
+        result = {"table": str(merged), **both.summary()}
+        show(result, f"{merged}: {both.in_words()}", as_json)
+    elif len(loaded) == 2:
         compared = compare(*loaded)
         show(compared.to_dict(), compared.in_words(), as_json)
     elif len(loaded) == 1:

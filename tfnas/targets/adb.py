@@ -24,6 +24,11 @@ KEPT_BY_LITERT_CLI = Path(".cache/litert-cli/binaries")
 _SERIAL = re.compile(r"[\w.][\w.:-]*")
 _NAME = "benchmark_model"
 _TIMEOUT_S, _MAX_SECONDS = 300.0, 150
+# Megabytes of the process, as newer and as older binaries say it.
+_PEAKS = (
+    r"peak memory footprint \(MB\) via periodic monitoring: ([\d.]+)",
+    r"[Mm]emory footprint .*\(MB\): .*overall=([\d.]+)",
+)
 _FACTS = {
     "phone": "ro.product.model",
     "build": "ro.build.fingerprint",
@@ -158,6 +163,7 @@ class Adb:
             # num_runs is the least number: without these it goes on for a second. The
             # governor needs a moment of warm-up to see that there is work.
             *("--warmup_min_secs=0.2", "--min_secs=0", f"--max_secs={_MAX_SECONDS}"),
+            "--report_peak_memory_footprint=true",
         ]
 
     def _send(self, files: dict[str, bytes]) -> None:
@@ -225,4 +231,6 @@ def parse_benchmark(said: str) -> Measurement:
     micros = facts.get("median", facts.get("avg", facts.get("curr")))
     if micros is None:
         raise TargetError(f"benchmark_model tells no times: {lines[-1]}")
-    return Measurement((float(micros) / 1000,))
+    peaks = [told for pattern in _PEAKS if (told := re.search(pattern, said))]
+    peak = round(float(peaks[0][1]) * 2**20) if peaks else None
+    return Measurement((float(micros) / 1000,), peak_memory_bytes=peak)

@@ -41,8 +41,8 @@ def tfnas(folder: Path, *arguments: str) -> bytes:
     return done.stdout
 
 
-def kill_after(seconds: float, how: int, folder: Path, *arguments: str) -> None:
-    """Start a command and end it by a signal; it must not have ended before."""
+def kill_after(seconds: float, how: int, folder: Path, *arguments: str) -> bool:
+    """Start a command and end it by a signal; whether it had ended before."""
     process = subprocess.Popen(
         [*TFNAS, *arguments],
         cwd=folder,
@@ -51,8 +51,7 @@ def kill_after(seconds: float, how: int, folder: Path, *arguments: str) -> None:
     )
     time.sleep(seconds)
     process.send_signal(how)
-    if process.wait() == 0:
-        raise SystemExit("The search ended before its kill: raise --epochs")
+    return process.wait() == 0
 
 
 @click.command()
@@ -74,7 +73,8 @@ def main(kills: int, epochs: int, longest: float, seed: int) -> None:
         for kill in range(kills):
             command = resume if (broken / "run.toml").exists() else [*fresh, "broken"]
             how = signal.SIGTERM if kill % 3 == 2 else signal.SIGKILL
-            kill_after(rng.uniform(0, longest), how, folder, *command)
+            if kill_after(rng.uniform(0, longest), how, folder, *command):
+                raise SystemExit("The search ended before its kill: raise --epochs")
             state = broken / "state.json"
             states.append(state.read_text() if state.exists() else "nothing saved")
             print(f"kill {kill + 1}: {' '.join(states[-1].split())[:60]}", flush=True)
