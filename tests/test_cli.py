@@ -146,6 +146,12 @@ def test_a_search_that_cannot_begin_leaves_the_run_it_would_replace(inside, tiny
         ("derive --budget nan,0.5,0.5", "must be a number from 0 to 1"),
         ("derive --budget sep_conv=0.2", "unknown op 'sep_conv'. Did you mean"),
         ("export --budget 0.3,0.5,0.2", "card.json exists. Add --overwrite"),
+        ("export", "Say what to take: --budget, or a limit such as --max-latency"),
+        ("derive --max-latency 2", "'2' has no unit; write one of: us, ms, s"),
+        ("derive --max-size 2ms", "has unit 'ms'; write one of: none, B, kB"),
+        ("derive --budget 0.3,0.5,0.2 --max-params 5", "parameters, allowed are 5"),
+        ("tables table.json --merge both.json", "or two to compare or merge"),
+        ("family --run none", "No run 'none' in runs"),
         ("export --budget 0.3,0.5,0.2 --data mnits", "No dataset, folder or .npz"),
     ],
 )
@@ -277,6 +283,86 @@ def test_a_command_keeps_tensorflows_notices_off_the_screen(inside):
 
     assert done.returncode == 0
     assert done.stderr == ""
+
+
+def test_a_family_is_swept_scored_and_kept(inside):
+    few = ("--points", 60, "--members", 3, "--overwrite", "--json")
+    found = json.loads(succeed("family", "--run", "first", *few))
+
+    assert found["points"] == 60 and 1 <= found["scored"] <= 3
+    assert found["ranges"]["params"]["min"] <= found["front"][0]["params"]
+    assert all(0 <= row["score"] <= 1 for row in found["front"])
+    assert all(row["size_bytes"] > 0 for row in found["front"])
+    rows = json.loads(Path(found["family"]).read_text())["members"]
+    assert len(rows) == found["members"]
+    assert "none beats these in time and score on cpu" in succeed("family")
+    other = run("family", "--points", 70)
+    assert "family.json exists. Add --overwrite" in other.stderr
+
+
+def test_a_limit_gives_a_member_that_keeps_it_and_its_folder_its_name(inside):
+    asked = ("--max-latency", "1s", "--max-params", "50k", "--max-size", "1MiB")
+    (card,) = json.loads(succeed("export", *asked, "--epochs", 0, "--json"))
+
+    assert card["limits"] == {"latency_ms": 1000, "params": 50000, "size_bytes": 2**20}
+    name = "max-latency-ms-1000-max-params-50000-max-size-bytes-1.04858e+06"
+    assert Path(card["folder"]).name == name
+    assert card["params"] <= 50_000
+    assert (
+        "| Limits | latency_ms 1,000, "
+        in (Path(card["folder"]) / "card.md").read_text()
+    )
+
+
+def test_a_limit_that_none_can_keep_says_what_the_fastest_needs(inside):
+    result = run("derive", "--max-latency", "1us")
+
+    assert result.exit_code == 2
+    last = result.stderr.splitlines()[-1]
+    assert last.startswith("Error: No member keeps latency_ms 0.001. The fastest needs")
+
+
+def test_budgets_and_limits_combine(inside):
+    asked = ("--budget", "0.3,0.5,0.2", "--max-latency", "1s", "--max-latency", "2s")
+    found = json.loads(succeed("derive", *asked, "--json"))
+
+    assert [member["limits"]["latency_ms"] for member in found] == [1000, 2000]
+    assert {member["repaired_choices"] for member in found} == {0}
+
+
+def test_a_family_is_priced_anew_for_another_device(inside):
+    table = json.loads(Path("table.json").read_text())
+    table["target"], table["device"]["cpu"] = "ssh://other", "another one"
+    for row in table["rows"]:
+        row["median_ms"] *= 10
+    Path("other.json").write_text(json.dumps(table))
+
+    asked = ("derive", "--budget", "0.3,0.5,0.2", "--json")
+    ((here,), (there,)) = (
+        json.loads(succeed(*asked, *more)) for more in ((), ("--table", "other.json"))
+    )
+    assert there["architecture"] == here["architecture"]
+    assert there["predicted_latency_ms"] > here["predicted_latency_ms"]
+    assert (there["target"], there["searched_for"]["target"]) == ("ssh://other", "cpu")
+
+
+def test_before_any_search_a_family_is_what_its_space_costs(inside, tmp_path):
+    table = Path("table.json").resolve()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path)
+        text = succeed("family", "--table", table)
+
+    assert text.startswith("Networks of this space take ")
+
+
+def test_tables_of_one_device_are_merged(inside):
+    table = json.loads(Path("table.json").read_text())
+    table["date"] = "2030-01-01"
+    Path("later.json").write_text(json.dumps(table))
+
+    pair = ("tables", "table.json", "later.json", "--merge", "both.json")
+    assert json.loads(succeed(*pair, "--json"))["date"] == "2030-01-01"
+    assert run(*pair).exit_code == 2
 
 
 def test_tables_are_listed_shown_and_compared(inside):

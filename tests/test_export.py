@@ -184,7 +184,10 @@ def limited(**limits):
 @pytest.mark.parametrize(
     ("limits", "message"),
     [
-        ({"latency_ms": 5.0}, r"budget-0.3-0.5-0.2 needs 29\.7\d\d ms .*allowed are 5"),
+        (
+            {"latency_ms": 5.0},
+            r"budget-0.3-0.5-0.2-max-latency-ms-5 needs 29\.7\d\d ms .*allowed are 5",
+        ),
         ({"params": 100}, "needs 2,287 parameters, allowed are 100"),
         ({"size_bytes": 1024}, "needs .* bytes of flash, allowed are 1,024"),
         ({"arena_bytes": 1024}, "needs .* bytes of RAM, allowed are 1,024"),

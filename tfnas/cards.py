@@ -12,11 +12,15 @@ def card_text(card: Mapping[str, Any]) -> str:
     latency = "not measured" if measured is None else f"{measured:.3f} ms"
     if estimated is not None:
         latency = f"not measured; the whole network is estimated at {estimated:.3f} ms"
+    limits = ", ".join(f"{name} {most:,g}" for name, most in card["limits"].items())
+    if limits and card["repaired_choices"]:
+        limits += f" ({card['repaired_choices']} choices changed to keep them)"
     memory = "not known (pip install 'tfnas[micro]')"
     if (arena := card["arena_bytes"]) is not None:
         memory = f"{arena:,} bytes for activations, by {card['arena_by']}"
     rows = {
         "Budget": f"{shares} ({card['budget_means']})",
+        "Limits": limits or "none",
         "Ops": counts,
         "Parameters": f"{card['params']:,}, of them {card['op_params']:,} in the ops",
         "MACs": f"{card['macs']:,}",
@@ -28,10 +32,11 @@ def card_text(card: Mapping[str, Any]) -> str:
         f"({card['predicted_low_ms']:.3f} to {card['predicted_high_ms']:.3f}, 90 %)",
         "Measured latency": latency,
         "Target": f"{card['target']} ({card['table_kind']})",
+        "Searched for": card["searched_for"]["target"],
     }
     if peak := card["peak_memory_bytes"]:
         rows["Peak memory"] = f"{peak:,} bytes of the process on the target"
-    if error := card["searched_for"].get("error"):
+    if error := card["chosen_for"].get("error"):
         rows["Error of the estimate"] = error
     table = "\n".join(f"| {name} | {value} |" for name, value in rows.items())
     return f"{sentence(card)}\n\n| | |\n|---|---|\n{table}\n"
@@ -67,4 +72,40 @@ def sentence(card: Mapping[str, Any]) -> str:
         f"classifies {card['int8_accuracy']:.1%} of "
         f"{card['test_images']:,} test images in int8 ({card['float_accuracy']:.1%} in "
         f"float), {latency} on {card['target']} and fills {card['size_bytes']:,} bytes."
+    )
+
+
+def ranges_text(ranges: Mapping[str, Any]) -> str:
+    """What networks of a space cost: least, median and most."""
+    times, params = ranges["latency_ms"], ranges["params"]
+    return (
+        f"Networks of this space take {times['min']:.3f} to {times['max']:.3f} ms "
+        f"(median {times['median']:.3f}) and have {params['min']:,} to "
+        f"{params['max']:,} parameters (median {params['median']:,.0f})."
+    )
+
+
+def front_text(found: Mapping[str, Any]) -> str:
+    """A family's front as a table, with what its space costs above."""
+    lines = [
+        f"{'score':>6} {'ms':>8} {'low':>7} {'high':>7} {'params':>9} {'bytes':>9} "
+        f"{'RAM':>9}  ops"
+    ]
+    for row in found["front"]:
+        ram = "-" if row["arena_bytes"] is None else f"{row['arena_bytes']:,}"
+        counts = ", ".join(f"{n} {op}" for op, n in row["op_counts"].items() if n)
+        lines.append(
+            f"{row['score']:6.1%} {row['predicted_latency_ms']:8.3f} "
+            f"{row['predicted_low_ms']:7.3f} {row['predicted_high_ms']:7.3f} "
+            f"{row['params']:9,} {row['size_bytes']:9,} {ram:>9}  {counts}"
+        )
+    return "\n".join(
+        [
+            ranges_text(found["ranges"]),
+            f"{found['members']} members from {found['points']} points, "
+            f"{found['scored']} scored with the supernet's weights; none beats these "
+            f"in time and score on {found['target']}:",
+            *lines,
+            f"All of them: {found['family']}",
+        ]
     )

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from tfnas.commands.export import derive, export
+from tfnas.commands.family import family
 from tfnas.commands.profile import profile
 from tfnas.commands.search import search
 from tfnas.commands.tables import tables
@@ -50,7 +51,7 @@ def main(debug: bool) -> None:
     """Run a command; `Group` reads `debug`."""
 
 
-for command in (targets, profile, tables, search, derive, export):
+for command in (targets, profile, tables, search, family, derive, export):
     main.add_command(command)
 
 

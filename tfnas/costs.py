@@ -9,6 +9,8 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
+from tfnas.architecture import Architecture
+from tfnas.network import build
 from tfnas.ops import OPS, op_chain
 from tfnas.space import CellSpace, Site
 
@@ -26,6 +28,24 @@ def op_params(site: Site) -> int:
         x = layer(x)
         total += sum(int(np.prod(weight.shape)) for weight in layer.trainable_weights)
     return total
+
+
+@cache
+def _fixed_params(space: CellSpace) -> int:
+    """Trainable parameters of stem, cell plumbing and head."""
+    op = next(index for index, name in enumerate(space.ops) if name != "none")
+    whole = Architecture(space, (op,) * len(space.choices))
+    built = sum(int(np.prod(w.shape)) for w in build(whole).trainable_weights)
+    return built - sum(op_params(site) for site in whole.sites)
+
+
+def count_params(architecture: Architecture) -> int:
+    """Trainable parameters of a whole network."""
+    space = architecture.space
+    if any(len(architecture.live_nodes(c.kind)) < space.nodes for c in space.stack):
+        weights = build(architecture).trainable_weights  # `none` made states narrower
+        return sum(int(np.prod(weight.shape)) for weight in weights)
+    return _fixed_params(space) + sum(op_params(site) for site in architecture.sites)
 
 
 def params_matrix(space: CellSpace) -> NDArray[np.float32]:

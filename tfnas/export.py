@@ -3,7 +3,6 @@
 import hashlib
 import shutil
 import time
-from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ from tfnas.files import (
     write_json,
     write_text,
 )
-from tfnas.member import Member
+from tfnas.member import Member, priced
 from tfnas.progress import say
 from tfnas.quantize import int8_accuracy, quantize
 from tfnas.runs import Run
@@ -75,8 +74,7 @@ def export_member(
     if (card := _exported(folder, made_from)) and not overwrite:
         return card
     refuse_overwrite(folder / "card.json", overwrite)
-    facts = member.facts()
-    _require_untrained(member, facts)
+    require_untrained(member)
     model, train_seconds = _trained(
         folder / f".training-{made_from}", architecture, data, config, weights
     )
@@ -85,7 +83,7 @@ def export_member(
     flatbuffer = quantize(model, data, config.seed, per_tensor_dense=one_scale)
     timed, compiled = on_target(flatbuffer, table)
     card = {
-        **facts,
+        **member.facts(),
         "size_bytes": len(flatbuffer),
         "float_accuracy": accuracy(model, data.x_test, data.y_test),
         "int8_accuracy": int8_accuracy(flatbuffer, data.x_test, data.y_test),
@@ -113,18 +111,26 @@ def export_member(
     return card
 
 
-def _require_untrained(member: Member, facts: Mapping[str, Any]) -> None:
+def require_untrained(member: Member) -> None:
     """Refuse what breaks a limit before hours go into its training.
 
     Size and memory are those of fresh weights, which may be a few bytes off.
+
+    Raises:
+        LimitError: If it breaks a limit.
     """
-    table, limits = member.table, member.limits
+    facts, limits = priced(member.architecture, member.table), member.limits
     if limits.size_bytes or limits.arena_bytes:
-        one_scale = target_class(table.target).per_tensor_dense
-        flatbuffer = network_model(member.architecture, per_tensor_dense=one_scale)
-        memory = memory_facts(flatbuffer, on_target(flatbuffer, table)[0])
-        facts = {**facts, "size_bytes": len(flatbuffer), **memory}
+        facts |= untrained_bytes(member)
     limits.require(facts, member.name)
+
+
+def untrained_bytes(member: Member) -> dict[str, Any]:
+    """Size and memory of a member with fresh weights: the card's fields about them."""
+    one_scale = target_class(member.table.target).per_tensor_dense
+    flatbuffer = network_model(member.architecture, per_tensor_dense=one_scale)
+    timed = on_target(flatbuffer, member.table)[0]
+    return {"size_bytes": len(flatbuffer), **memory_facts(flatbuffer, timed)}
 
 
 def _digest(*settings: Any) -> str:

@@ -1,11 +1,19 @@
-"""From one search to its members: a point of the simplex in, an architecture out."""
+"""From one search to its members: points of the simplex in, architectures out."""
 
+from collections.abc import Callable, Sequence
+from itertools import combinations
+from math import comb
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tfnas.architecture import Architecture
+from tfnas.errors import SettingsError
+from tfnas.simplex import Budget, grid
 from tfnas.space import CellSpace
+
+Logits = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 
 def derive(space: CellSpace, alpha: Any) -> Architecture:
@@ -19,3 +27,113 @@ def derive(space: CellSpace, alpha: Any) -> Architecture:
         SettingsError: If `none` was chosen so often that a cell passes nothing on.
     """
     return Architecture(space, tuple(int(op) for op in np.argmax(alpha, axis=-1)))
+
+
+def sweep(space: CellSpace, logits: Logits, points: int) -> dict[Architecture, Budget]:
+    """The distinct members over the simplex: a grid, refined where members change.
+
+    Half of the points are a grid; the others halve, again and again, the ways between
+    grid neighbours whose members differ, those that differ most first.
+
+    Args:
+        space: The space that was searched.
+        logits: Maps points, shape `(num, num_ops)`, to alpha, shape
+            `(num, num_choices, num_ops)`.
+        points: At most so many points are looked at.
+
+    Returns:
+        Each member with the first point that gave it.
+    """
+    seen: dict[Budget, tuple[int, ...]] = {}
+
+    def look(budgets: Sequence[Budget]) -> None:
+        new = [budget for budget in dict.fromkeys(budgets) if budget not in seen]
+        if new := new[: points - len(seen)]:
+            best = np.argmax(logits(np.array(new, np.float32)), axis=-1)
+            seen.update(zip(new, map(tuple, best.tolist()), strict=True))
+
+    steps = _grid_steps(len(space.ops), points // 2)
+    look([*grid(len(space.ops), steps)])
+    ways = _neighbours([*seen], steps)
+    while len(seen) < points:
+        ways = [way for way in ways if _differ(*(seen[end] for end in way)) > 1]
+        ways.sort(key=lambda way: -_differ(*(seen[end] for end in way)))
+        middles = [_middle(*way) for way in ways]
+        before = len(seen)
+        look(middles)
+        if len(seen) == before:
+            break
+        halves = zip(ways, middles, strict=True)
+        ways = [
+            half
+            for (a, b), middle in halves
+            if middle in seen
+            for half in ((a, middle), (middle, b))
+        ]
+    members: dict[Architecture, Budget] = {}
+    for budget, indices in seen.items():
+        try:
+            members.setdefault(Architecture(space, indices), budget)
+        except SettingsError:
+            continue  # `none` cut every path: no member
+    return members
+
+
+def _grid_steps(num_ops: int, points: int) -> int:
+    steps = 1
+    while comb(steps + num_ops, num_ops - 1) <= points:
+        steps += 1
+    return steps
+
+
+def _neighbours(budgets: Sequence[Budget], steps: int) -> list[tuple[Budget, Budget]]:
+    """Pairs of grid points between which a `1 / steps` moves from one op to another."""
+    by_number = {tuple(round(steps * share) for share in b): b for b in budgets}
+    moves = [*combinations(range(len(budgets[0])), 2)]
+    pairs = []
+    for numbers, budget in by_number.items():
+        for first, second in moves:
+            other = list(numbers)
+            other[first] += 1
+            other[second] -= 1
+            if tuple(other) in by_number:
+                pairs.append((budget, by_number[tuple(other)]))
+    return pairs
+
+
+def _differ(first: tuple[int, ...], second: tuple[int, ...]) -> int:
+    return sum(a != b for a, b in zip(first, second, strict=True))
+
+
+def _middle(first: Budget, second: Budget) -> Budget:
+    return tuple((a + b) / 2 for a, b in zip(first, second, strict=True))
+
+
+def front(costs: Sequence[float], scores: Sequence[float]) -> list[int]:
+    """Positions that no other beats in cost and score together, cheapest first.
+
+    Args:
+        costs: The less the better.
+        scores: The more the better.
+    """
+    best, kept = -np.inf, []
+    for index in sorted(range(len(costs)), key=lambda i: (costs[i], -scores[i])):
+        if scores[index] > best:
+            best = scores[index]
+            kept.append(index)
+    return kept
+
+
+def single_changes(architecture: Architecture) -> list[Architecture]:
+    """All architectures that differ from one in one choice."""
+    found = []
+    for choice, taken in enumerate(architecture.indices):
+        for op in range(len(architecture.space.ops)):
+            indices = list(architecture.indices)
+            indices[choice] = op
+            if op != taken:
+                try:
+                    found.append(Architecture(architecture.space, tuple(indices)))
+                except SettingsError:
+                    continue  # it would cut every path
+    return found

@@ -1,10 +1,11 @@
 """What a member must keep: milliseconds, parameters, bytes of flash and of RAM."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from tfnas.errors import LimitError, TargetError
+from tfnas.errors import LimitError, SettingsError, TargetError
+from tfnas.simplex import Budget
 
 # Of each limit: the fact of a card that must not be above it, and how both are shown.
 _FACTS = {
@@ -58,6 +59,19 @@ class Limits:
                 found.append(f"{shown.format(facts[fact])}, allowed are {limit:,g}")
         return found
 
+    def usage(self, facts: Mapping[str, Any]) -> float:
+        """The largest share of a limit that a member uses; above 1 it breaks one.
+
+        Args:
+            facts: Of the member; limits of facts that are not there do not count.
+        """
+        shares = [
+            facts[_FACTS[name][0]] / limit
+            for name, limit in self.given.items()
+            if _FACTS[name][0] in facts
+        ]
+        return max(shares, default=0.0)
+
     def require(self, facts: Mapping[str, Any], who: str) -> None:
         """Refuse a member that breaks a limit.
 
@@ -73,3 +87,37 @@ class Limits:
 
 
 NO_LIMITS = Limits()
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One wish: a point of the simplex, limits, or both.
+
+    Attributes:
+        budget: A point; None to let the limits decide.
+        limits: What must be kept.
+    """
+
+    budget: Budget | None
+    limits: Limits = NO_LIMITS
+
+
+def asks(
+    budgets: Sequence[Budget], latencies_ms: Sequence[float], limits: Limits
+) -> list[Ask]:
+    """One wish for each point and each latency, every one with the other limits.
+
+    Raises:
+        SettingsError: If nothing is asked for.
+    """
+    if not (budgets or latencies_ms or limits.given):
+        raise SettingsError(
+            "Say what to take: --budget, or a limit such as --max-latency"
+        )
+    points: Sequence[Budget | None] = budgets or [None]
+    times: Sequence[float | None] = latencies_ms or [None]
+    return [
+        Ask(point, replace(limits, latency_ms=time))
+        for point in points
+        for time in times
+    ]

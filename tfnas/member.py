@@ -1,15 +1,14 @@
 """One network of a family, why it was taken, and what is known of it untrained."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from tfnas.architecture import Architecture
-from tfnas.costs import op_params
+from tfnas.costs import count_params, op_params
 from tfnas.limits import NO_LIMITS, Limits
 from tfnas.network import build, count_macs
-from tfnas.simplex import Budget, describe_budget
+from tfnas.simplex import Budget, budget_name, describe_budget
 from tfnas.table import LatencyTable
 
 
@@ -19,39 +18,59 @@ class Member:
 
     Attributes:
         architecture: One op for every choice.
-        budget: The point of the simplex it was derived at.
+        budget: The point of the simplex that gave it.
         table: The prices of the device it was chosen for.
         limits: What it was asked to keep.
+        by_budget: Whether the point was asked for; else the limits alone were.
+        repaired: Choices changed after the point, so that the limits are kept.
+        searched_for: The device of the search, where that is not the table's.
     """
 
     architecture: Architecture
     budget: Budget
     table: LatencyTable
     limits: Limits = NO_LIMITS
+    by_budget: bool = True
+    repaired: int = 0
+    searched_for: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
-        """Folder name, e.g. `budget-0.3-0.5-0.2`."""
-        return "budget-" + "-".join(f"{share:.4g}" for share in self.budget)
+        """Folder name, e.g. `budget-0.3-0.5-0.2` or `max-latency-ms-2`."""
+        parts = [budget_name(self.budget)] if self.by_budget else []
+        parts += [
+            f"max-{limit.replace('_', '-')}-{value:g}"
+            for limit, value in self.limits.given.items()
+        ]
+        return "-".join(parts)
 
     def facts(self) -> dict[str, Any]:
         """What is known before it is trained: the card's first half."""
         architecture, table = self.architecture, self.table
-        space, model = architecture.space, build(architecture)
-        prediction = table.predict(architecture)
+        space, priced_for = architecture.space, {"target": table.target, **table.device}
         return {
             "budget": dict(zip(space.ops, self.budget, strict=True)),
             "budget_means": describe_budget(self.budget, space.ops),
             "limits": self.limits.given,
+            "repaired_choices": self.repaired,
             "architecture": architecture.to_dict()["ops"],
             "op_counts": architecture.op_counts,
-            "params": sum(int(np.prod(w.shape)) for w in model.trainable_weights),
             "op_params": sum(op_params(site) for site in architecture.sites),
-            "macs": count_macs(model),
-            "predicted_latency_ms": prediction.latency_ms,
-            "predicted_low_ms": prediction.low_ms,
-            "predicted_high_ms": prediction.high_ms,
+            "macs": count_macs(build(architecture)),
+            **priced(architecture, table),
             "target": table.target,
             "table_kind": table.kind,
-            "searched_for": {"target": table.target, **table.device},
+            "chosen_for": priced_for,
+            "searched_for": dict(self.searched_for) or priced_for,
         }
+
+
+def priced(architecture: Architecture, table: LatencyTable) -> dict[str, Any]:
+    """What a network costs, as far as that is known without building it."""
+    prediction = table.predict(architecture)
+    return {
+        "params": count_params(architecture),
+        "predicted_latency_ms": prediction.latency_ms,
+        "predicted_low_ms": prediction.low_ms,
+        "predicted_high_ms": prediction.high_ms,
+    }

@@ -24,7 +24,8 @@ _DEFAULTS = SearchConfig()
 DEFAULT_WEIGHTS = PriceWeights(
     _DEFAULTS.params_weight, _DEFAULTS.latency_weight, _DEFAULTS.count_weight
 )
-_NEVER = -1e9
+# The logit of an op that a target does not run.
+NEVER = -1e9
 FACTS = ("loss", "val_half_loss", "accuracy", "price", "task_pull", "price_pull")
 
 
@@ -87,10 +88,14 @@ class Search(keras.Model):
         self.latency_ms = table.matrix()
         self.prices = unit_prices(params_matrix(space), self.latency_ms, weights)
         # Where the target does not run an op: logits so low that it is never drawn.
-        self.barred = np.where(table.usable(), 0, _NEVER).astype(np.float32)
+        self.barred = np.where(table.usable(), 0, NEVER).astype(np.float32)
         self.hypernetwork.build(shape[1:])
         self.built = True
         self._gradients = tf.function(self._task_gradients)
+        self._alphas = tf.function(
+            lambda points: tf.vectorized_map(self.logits, points),
+            input_signature=[tf.TensorSpec((None, shape[1]))],
+        )
 
     def compile(
         self, optimizer: Any = "sgd", arch_optimizer: Any = "adam", **kwargs: Any
@@ -208,6 +213,10 @@ class Search(keras.Model):
         """Logits of every choice at a point of the simplex, as an array."""
         point = check_budget(budget, self.space.ops)
         return np.asarray(self.logits(ops.convert_to_tensor(point, "float32")))
+
+    def alphas(self, points: Any) -> Any:
+        """Logits at many points, shapes `(num, num_ops)` and `(num, choices, ops)`."""
+        return np.asarray(self._alphas(tf.constant(points, tf.float32)))
 
     def derive(self, budget: Sequence[float]) -> Architecture:
         """The member at a point of the simplex.

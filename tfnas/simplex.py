@@ -104,6 +104,11 @@ def describe_budget(budget: Sequence[float], ops: Sequence[str]) -> str:
     )
 
 
+def budget_name(budget: Sequence[float]) -> str:
+    """A budget as a part of file names, e.g. `budget-0.3-0.5-0.2`."""
+    return "budget-" + "-".join(f"{share:.4g}" for share in budget)
+
+
 def grid(num_ops: int, steps: int) -> Iterator[Budget]:
     """Every budget whose shares are multiples of `1 / steps`.
 

@@ -1,5 +1,6 @@
 """Latency tables: milliseconds per site on one target, and what they predict."""
 
+import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -78,6 +79,13 @@ class LatencyTable:
         # A difference: below 0 where every site's time holds the cost of a call.
         if not math.isfinite(self.skeleton_ms):
             raise TableError(f"The skeleton of {self.target} is not a number of ms.")
+
+    @property
+    def fingerprint(self) -> str:
+        """Eight hex digits that two tables share only if they predict the same."""
+        facts = (sorted(self.device.items()), self.space, self.skeleton_ms)
+        priced = (sorted(self.rows.items()), self.calibration)
+        return hashlib.sha256(repr((facts, priced)).encode()).hexdigest()[:8]
 
     def sum_ms(self, architecture: Architecture) -> float:
         """`skeleton + sum of table entries`, not calibrated."""

@@ -1,8 +1,10 @@
 """What one command does: find table, data and run, then hand over to one stage."""
 
+import random
 import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,18 +12,18 @@ from tfnas.config import SearchConfig, TrainConfig
 from tfnas.data import Dataset, load
 from tfnas.distribute import is_chief, make_strategy
 from tfnas.errors import SettingsError
-from tfnas.export import export_member
+from tfnas.export import export_member, untrained_bytes
+from tfnas.families import ranges
 from tfnas.files import refuse_overwrite
-from tfnas.limits import NO_LIMITS, Limits
-from tfnas.member import Member
-from tfnas.profiling import profile
+from tfnas.limits import Ask
+from tfnas.profiling import profile, random_architecture
 from tfnas.progress import say
 from tfnas.runs import Run, find_run, new_run
-from tfnas.searching import load_search, run_search
-from tfnas.simplex import Budget
+from tfnas.searching import run_search
 from tfnas.space import CellSpace, read_space
 from tfnas.table import LatencyTable
 from tfnas.tables import newest_table, slug, table_path
+from tfnas.taking import Shelf
 from tfnas.targets import Target, get_target
 from tfnas.train import named_weights
 
@@ -113,7 +115,7 @@ def start_search(
     strategy = make_strategy(manner.strategy)
     base = SearchConfig.load(inputs.config) if inputs.config else SearchConfig()
     config = SearchConfig.from_dict({**asdict(base), **inputs.settings})
-    table = LatencyTable.load(inputs.table) if inputs.table else None
+    table = load_table(inputs.table)
     asked = read_space(inputs.space) if inputs.space else None
     if table and asked:
         table.require(asked)
@@ -173,22 +175,22 @@ def _searched(*stages: Any, manner: Manner, **settings: Any) -> None:
         raise
 
 
-def export_points(
+def export_asked(
     run: Run,
-    points: list[Budget],
+    asks: list[Ask],
     config: TrainConfig,
     *,
-    limits: Limits = NO_LIMITS,
+    table: LatencyTable | None = None,
     source: str | None = None,
     overwrite: bool = False,
 ) -> list[dict[str, Any]]:
-    """Export the member at every point.
+    """Export a member for every wish.
 
     Args:
         run: A searched run.
-        points: Points of the simplex.
+        asks: Points of the simplex, limits, or both.
         config: How members are trained.
-        limits: What each must keep.
+        table: Prices of the device they are for; those of the search by default.
         source: Data; that of the search by default.
         overwrite: Replace earlier exports.
 
@@ -196,18 +198,68 @@ def export_points(
         The cards.
 
     Raises:
-        LimitError: If a member breaks a limit.
+        LimitError: If no member keeps the limits of a wish.
     """
-    search = load_search(run)
-    members = [
-        Member(search.derive(point), point, search.table, limits) for point in points
-    ]
-    data = load(source or run.load_config().data, search.space.input_shape)
-    weights = None if config.from_scratch else named_weights(search.supernet)
+    shelf = Shelf(run, table)
+    members = [shelf.take(ask) for ask in asks]
+    data = load(source, shelf.search.space.input_shape) if source else shelf.data
+    weights = None if config.from_scratch else named_weights(shelf.search.supernet)
     return [
         export_member(member, data, config, run, weights=weights, overwrite=overwrite)
         for member in members
     ]
+
+
+def show_family(
+    run: Run,
+    table: LatencyTable | None,
+    points: int | None,
+    scored: int | None,
+    *,
+    overwrite: bool = False,
+) -> dict[str, Any]:
+    """The front of a run's family, and what its space costs.
+
+    Args:
+        run: A searched run.
+        table: Prices of another device.
+        points: Points of the simplex to look at.
+        scored: Members to score.
+        overwrite: Replace the file where it holds others.
+
+    Returns:
+        The file, the ranges of the space, counts, and the front with bytes of each.
+    """
+    shelf = Shelf(run, table)
+    family = shelf.family(points, scored, overwrite=overwrite)
+    members = [
+        shelf.member(member, family.members[member], Ask(family.members[member]))
+        for member in family.front
+    ]
+    front = [
+        {**member.facts(), **untrained_bytes(member), "score": family.scores[one]}
+        for one, member in zip(family.front, members, strict=True)
+    ]
+    return {
+        "family": str(shelf.path),
+        "target": shelf.table.target,
+        "table_kind": shelf.table.kind,
+        "ranges": space_ranges(shelf.table),
+        "points": family.points,
+        "members": len(family.members),
+        "scored": len(family.scores),
+        "front": front,
+    }
+
+
+def load_table(path: Path | None) -> LatencyTable | None:
+    """The table of a file, where one is named."""
+    return LatencyTable.load(path) if path else None
+
+
+def space_ranges(table: LatencyTable) -> dict[str, Any]:
+    """What networks of a table's space cost, before any search."""
+    return ranges(table, partial(random_architecture, table.space, random.Random(0)))
 
 
 def _space_of(data: Dataset) -> CellSpace:

@@ -1,4 +1,4 @@
-"""`tfnas derive` and `tfnas export`."""
+"""`tfnas derive` and `tfnas export`: members of a run, by points or by limits."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -9,7 +9,7 @@ import click
 from tfnas.commands.shared import (
     File,
     as_json,
-    at_budget,
+    at_table,
     given,
     load_tensorflow,
     of_run,
@@ -19,27 +19,47 @@ from tfnas.commands.shared import (
 )
 
 if TYPE_CHECKING:
+    from tfnas.limits import Ask
     from tfnas.runs import Run
-    from tfnas.simplex import Budget
+
+asking = options(
+    click.option(
+        "--budget",
+        "budgets",
+        multiple=True,
+        help="Price of each op: 0.3,0.5,0.2 or sep_conv_3x3=0.7. Repeatable.",
+    ),
+    click.option(
+        "--max-latency",
+        "latencies",
+        multiple=True,
+        help="Most time, such as 2ms or 800us. Repeatable.",
+    ),
+    click.option("--max-params", help="Most parameters, such as 50k."),
+    click.option("--max-size", help="Largest model_int8.tflite, such as 60KiB."),
+    click.option("--max-arena", help="Most RAM for activations, such as 128KiB."),
+)
 
 
 @click.command()
-@options(of_run, at_budget, as_json)
-def derive(name: str | None, budgets: tuple[str, ...], as_json: bool) -> None:
-    """Show what a budget would give, without training."""
-    run, points = _run_and_points(name, budgets)
+@options(of_run, asking, at_table, as_json)
+def derive(
+    name: str | None, table_file: Path | None, as_json: bool, **wishes: Any
+) -> None:
+    """Show what budgets or limits would give, without training."""
+    run, asked = _run_and_asks(name, **wishes)
     load_tensorflow()
     from tfnas.cards import member_line
-    from tfnas.member import Member
-    from tfnas.searching import load_search
+    from tfnas.taking import Shelf
+    from tfnas.workflow import load_table
 
-    family = load_search(run)
-    facts = [Member(family.derive(p), p, family.table).facts() for p in points]
+    shelf = Shelf(run, load_table(table_file))
+    facts = [shelf.take(ask).facts() for ask in asked]
     show(facts, "\n".join(member_line(fact) for fact in facts), as_json)
 
 
 @click.command()
-@options(of_run, at_budget)
+@options(of_run, asking, at_table)
 @click.option("--data", help="Dataset, folder or .npz.  [default: that of the search]")
 @click.option("--config", type=File, help="TOML file of settings.")
 @click.option("--epochs", type=int, help="Passes over the training set.")
@@ -48,48 +68,61 @@ def derive(name: str | None, budgets: tuple[str, ...], as_json: bool) -> None:
     "--from-scratch", is_flag=True, default=None, help="Do not start from the supernet."
 )
 @click.option("--seed", type=int, help="Seed of everything random.")
-@click.option("--max-size", help="Largest model_int8.tflite, such as 60KiB.")
-@click.option("--max-arena", help="Most RAM for activations, such as 128KiB.")
 @options(overwriting, as_json)
 def export(
     name: str | None,
     budgets: tuple[str, ...],
-    data: str | None,
-    config: Path | None,
+    latencies: tuple[str, ...],
+    max_params: str | None,
     max_size: str | None,
     max_arena: str | None,
+    table_file: Path | None,
+    data: str | None,
+    config: Path | None,
     overwrite: bool,
     as_json: bool,
     **settings: Any,
 ) -> None:
-    """Train, quantize and check the network of a budget."""
+    """Train, quantize and check the networks of budgets or limits."""
     from tfnas.config import TrainConfig
-    from tfnas.limits import Limits
-    from tfnas.units import BYTES, parse_quantity
 
-    texts = given(size_bytes=max_size, arena_bytes=max_arena)
-    limits = Limits(**{k: parse_quantity(text, BYTES) for k, text in texts.items()})
-    run, points = _run_and_points(name, budgets)
+    run, asked = _run_and_asks(
+        name, budgets, latencies, max_params, max_size, max_arena
+    )
     base = TrainConfig.load(config) if config else TrainConfig()
     chosen = TrainConfig.from_dict({**asdict(base), **given(**settings)})
     load_tensorflow()
     from tfnas.cards import sentence
-    from tfnas.workflow import export_points
+    from tfnas.workflow import export_asked, load_table
 
-    cards = export_points(
-        *(run, points, chosen), limits=limits, source=data, overwrite=overwrite
+    table = load_table(table_file)
+    cards = export_asked(
+        *(run, asked, chosen), table=table, source=data, overwrite=overwrite
     )
     text = "\n".join(f"{sentence(card)}\n  {card['folder']}" for card in cards)
     show(cards, text, as_json)
 
 
-def _run_and_points(
-    name: str | None, budgets: tuple[str, ...]
-) -> tuple["Run", list["Budget"]]:
+def _run_and_asks(
+    name: str | None,
+    budgets: tuple[str, ...],
+    latencies: tuple[str, ...],
+    max_params: str | None,
+    max_size: str | None,
+    max_arena: str | None,
+) -> tuple["Run", list["Ask"]]:
+    from tfnas.limits import Limits, asks
     from tfnas.runs import find_run
     from tfnas.simplex import parse_budget
+    from tfnas.units import BYTES, COUNTS, MILLISECONDS, parse_quantity
 
+    texts = given(size_bytes=max_size, arena_bytes=max_arena)
+    found = {name: parse_quantity(text, BYTES) for name, text in texts.items()}
+    if max_params is not None:
+        found["params"] = parse_quantity(max_params, COUNTS)
+    times_ms = [parse_quantity(text, MILLISECONDS) for text in latencies]
     run = find_run(Path("runs"), name)
     run.load_config()  # a run of another version says so before its table does
     ops = run.load_table().space.ops
-    return run, [parse_budget(text, ops) for text in budgets]
+    points = [parse_budget(text, ops) for text in budgets]
+    return run, asks(points, times_ms, Limits(**found))

@@ -31,12 +31,11 @@ overwriting = click.option("--overwrite", is_flag=True, help="Replace what exist
 of_run = click.option(
     "--run", "name", help="Name of a run, or its folder; newest first."
 )
-at_budget = click.option(
-    "--budget",
-    "budgets",
-    multiple=True,
-    required=True,
-    help="Price of each op: 0.3,0.5,0.2 or sep_conv_3x3=0.7. Repeatable.",
+at_table = click.option(
+    "--table",
+    "table_file",
+    type=File,
+    help="Table of the device they are for.  [default: that of the search]",
 )
 of_device = options(
     click.option("--target", default="cpu", show_default=True, help="Its address."),

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import click
 
-from tfnas.export import member_name
-from tfnas.simplex import parse_budget
+from tfnas.simplex import budget_name, parse_budget
 from tfnas.space import CellSpace
 from tfnas.tflite import check_int8
 
@@ -32,7 +31,7 @@ def main(run: Path) -> None:
     ops = CellSpace().ops
     counts = {}
     for point, (text, accuracy, op_params) in PUBLISHED.items():
-        folder = run / "export" / member_name(parse_budget(text, ops))
+        folder = run / "export" / budget_name(parse_budget(text, ops))
         card = json.loads((folder / "card.json").read_text())
         counts[point] = card["op_counts"]
         measured = card["measured_latency_ms"]

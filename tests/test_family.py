@@ -1,0 +1,210 @@
+import numpy as np
+import pytest
+from conftest import TINY, stand_in_table
+
+from tfnas.architecture import Architecture
+from tfnas.choosing import best_within, repaired
+from tfnas.costs import count_params
+from tfnas.errors import LimitError, RunError
+from tfnas.families import Family, find_family, logits_for, ranges
+from tfnas.family import derive, front, single_changes, sweep
+from tfnas.limits import Limits
+from tfnas.measurement import UNUSABLE
+from tfnas.member import priced
+from tfnas.network import build
+from tfnas.rows import Row
+from tfnas.space import CellSpace
+
+PAIR = CellSpace((8, 8, 1), 3, nodes=1, channels=4, ops=("skip_connect", "conv_1x1"))
+TURNS = np.array([0.2, 0.4, 0.6, 0.8])
+
+
+def turning(points):
+    """Choice e takes op 1 where the price of op 0 exceeds the e-th turning point."""
+    second = points[:, :1] - TURNS
+    return np.stack([np.zeros_like(second), second], axis=-1)
+
+
+def test_a_sweep_finds_every_member_once_with_a_point_that_gives_it():
+    members = sweep(PAIR, turning, 40)
+
+    assert {member.indices for member in members} == {
+        *((0, 0, 0, 0), (1, 0, 0, 0), (1, 1, 0, 0), (1, 1, 1, 0), (1, 1, 1, 1))
+    }
+    for member, budget in members.items():
+        assert derive(PAIR, turning(np.array([budget]))[0]) == member
+
+
+def test_a_sweep_is_refined_where_members_change():
+    # between 0.4 and 0.4 + 1/256 alone the member has two convolutions
+    def narrow(points):
+        turns = np.array([0.2, 0.4, 0.4 + 1 / 256, 0.8])
+        second = points[:, :1] - turns
+        return np.stack([np.zeros_like(second), second], axis=-1)
+
+    looked = []
+
+    def counted(points):
+        looked.extend(points)
+        return narrow(points)
+
+    members = sweep(PAIR, counted, 60)
+
+    assert Architecture(PAIR, (1, 1, 0, 0)) in members
+    assert len(looked) <= 60
+
+
+def test_members_that_pass_nothing_on_are_left_out():
+    space = CellSpace((8, 8, 1), 3, nodes=1, channels=4, ops=("none", "conv_1x1"))
+
+    members = sweep(space, turning, 10)
+
+    assert all("conv_1x1" in member.ops for member in members)
+
+
+def test_the_front_holds_what_nothing_beats():
+    costs, scores = [1, 2, 2, 3, 4], [0.5, 0.4, 0.7, 0.7, 0.9]
+
+    assert front(costs, scores) == [0, 2, 4]
+
+
+def test_single_changes_are_all_networks_that_differ_in_one_choice():
+    changes = single_changes(Architecture(TINY, (0, 1, 2, 0)))
+
+    assert len(changes) == 4 * 2
+    assert all(
+        sum(a != b for a, b in zip(other.indices, (0, 1, 2, 0), strict=True)) == 1
+        for other in changes
+    )
+
+
+@pytest.mark.parametrize("indices", [(0, 1, 2, 2), (2, 2, 2, 2), (3, 0, 1, 3)])
+def test_parameters_are_those_of_the_network_that_is_built(indices):
+    ops = ("max_pool_3x3", "skip_connect", "sep_conv_3x3", "none")
+    space = CellSpace((8, 8, 1), 3, nodes=2, channels=4, ops=ops)
+    member = Architecture(space, indices + indices + (0, 1))
+
+    weights = build(member).trainable_weights
+    assert count_params(member) == sum(int(np.prod(w.shape)) for w in weights)
+
+
+def pools_and_convolutions():
+    """Convolutions cost 3 ms, pools 1; the score counts convolutions."""
+    members = {
+        Architecture(TINY, indices): (number / 10, 1 - number / 10, 0.0)
+        for number, indices in enumerate([(0, 0, 0, 0), (2, 0, 0, 0), (2, 2, 2, 2)])
+    }
+    scores = {member: convolutions(member) for member in members}
+    return Family(stand_in_table(TINY), 10, members, scores)
+
+
+def convolutions(member):
+    return member.ops.count("sep_conv_3x3") / 4
+
+
+def high_ms(member):
+    return priced(member, stand_in_table(TINY))["predicted_high_ms"]
+
+
+def chosen(latency_ms, check=lambda member, budget: None):
+    family, limits = pools_and_convolutions(), Limits(latency_ms=latency_ms)
+    return best_within(family, limits, convolutions, check)[0]
+
+
+def test_the_best_member_within_a_limit_is_taken_by_its_upper_end():
+    everything = Architecture(TINY, (2, 2, 2, 2))
+    roomy = high_ms(everything)
+
+    assert chosen(roomy) == everything
+    # a hair less: a member beyond is repaired, which leaves three convolutions
+    just_less = chosen(roomy - 0.001)
+    assert convolutions(just_less) == 3 / 4
+    assert high_ms(just_less) <= roomy - 0.001
+
+
+def test_what_a_limit_forbids_is_said_with_what_the_fastest_needs():
+    with pytest.raises(LimitError, match=r"No member keeps latency_ms 1\. The fastest"):
+        chosen(1.0)
+
+
+def test_a_member_too_large_once_converted_is_passed_over():
+    refused = []
+
+    def check(member, budget):
+        if convolutions(member) > 1 / 4:
+            refused.append(member)
+            raise LimitError("too large")
+
+    assert convolutions(chosen(1000.0, check)) == 1 / 4
+    assert refused
+    with pytest.raises(LimitError, match="never fits"):
+        chosen(1000.0, lambda member, budget: never())
+
+
+def never():
+    raise LimitError("never fits")
+
+
+def test_a_repair_that_cannot_succeed_ends():
+    assert repaired(Architecture(TINY, (2, 2, 2, 2)), lambda member: 2.0) is None
+
+
+def test_a_family_comes_back_from_its_file(tmp_path):
+    family, path = pools_and_convolutions(), tmp_path / "family.json"
+    family.save(path)
+
+    loaded = Family.load(path, family.table)
+    assert loaded.scores == family.scores
+    assert [*loaded.members] == family.by_latency
+    with pytest.raises(RunError, match="is of another table"):
+        Family.load(path, stand_in_table(TINY, skeleton_ms=3.0))
+    path.write_text("{}")
+    with pytest.raises(RunError, match="is damaged"):
+        Family.load(path, family.table)
+
+
+class StandInSearch:
+    space = TINY
+
+    def alphas(self, points):
+        """Every choice takes the op with the lowest price."""
+        return np.repeat(-np.asarray(points)[:, None, :], 4, axis=1)
+
+
+def test_ops_that_another_device_bars_are_taken_by_no_member():
+    rows = dict(stand_in_table(TINY).rows)
+    for site in rows:
+        if site.op == "max_pool_3x3":
+            rows[site] = Row(0.0, 0.0, 0.0, 0.0, 1, flags=(UNUSABLE,))
+    table = stand_in_table(TINY, rows=rows)
+    cheap_pools = [[0.0, 0.4, 0.6]]
+
+    assert np.all(np.argmax(logits_for(StandInSearch(), table)(cheap_pools), -1) == 1)
+    family = find_family(StandInSearch(), table, convolutions, points=30, scored=2)
+    assert {op for member in family.members for op in member.ops} == {
+        *("skip_connect", "sep_conv_3x3")
+    }
+
+
+def test_scored_members_reach_from_the_fastest_to_the_slowest():
+    family = find_family(
+        StandInSearch(), stand_in_table(TINY), convolutions, points=30, scored=2
+    )
+
+    fastest, slowest = family.by_latency[0], family.by_latency[-1]
+    assert [*family.scores] == [fastest, slowest]
+    assert family.front == [fastest, slowest]
+
+
+def test_the_ranges_of_a_space_are_those_of_its_cheapest_and_dearest_network():
+    table = stand_in_table(TINY)
+    middle = Architecture(TINY, (0, 0, 0, 0))
+    found = ranges(table, lambda: middle)
+
+    cheap, dear = (Architecture(TINY, (op,) * 4) for op in (1, 2))
+    assert found["latency_ms"] == {
+        "min": table.predict(cheap).latency_ms,
+        "median": table.predict(middle).latency_ms,
+        "max": table.predict(dear).latency_ms,
+    }
+    assert found["params"]["max"] == count_params(dear)

@@ -1,0 +1,105 @@
+"""Limits in, the best member of a family that keeps them out."""
+
+from collections.abc import Callable
+
+from tfnas.architecture import Architecture
+from tfnas.errors import LimitError
+from tfnas.families import Family, Score
+from tfnas.family import single_changes
+from tfnas.limits import Limits
+from tfnas.member import priced
+from tfnas.simplex import Budget
+
+# So many members just within the limits, and so many just beyond them, are looked at.
+_NEAR = 8
+_BEST = 8
+
+Check = Callable[[Architecture, Budget], None]
+
+
+def best_within(
+    family: Family, limits: Limits, score: Score, check: Check
+) -> tuple[Architecture, Budget]:
+    """The member with the best score that keeps all limits.
+
+    Looked at are the best scored members within the limits, those that come nearest to
+    the limits from within, and those just beyond, repaired.
+
+    Args:
+        family: Members and their prices.
+        limits: What must be kept.
+        score: Accuracy of a member with the supernet's weights.
+        check: Raises `LimitError` where a member's size or memory, known only once it
+            is converted, breaks a limit.
+
+    Returns:
+        The member, and the point that gave it, or what it was repaired from.
+
+    Raises:
+        LimitError: If no member keeps the limits; says what the fastest one needs.
+    """
+
+    def usage(member: Architecture) -> float:
+        return limits.usage(priced(member, family.table))
+
+    used = {member: usage(member) for member in family.members}
+    within = sorted((m for m in used if used[m] <= 1), key=lambda m: -used[m])
+    beyond = sorted((m for m in used if used[m] > 1), key=lambda m: used[m])
+    scored = [member for member in within if member in family.scores]
+    best = sorted(scored, key=lambda member: -family.scores[member])[:_BEST]
+    points = {member: family.members[member] for member in (*best, *within[:_NEAR])}
+    for member in beyond[:_NEAR]:
+        fixed = repaired(member, usage)
+        if fixed is not None:
+            points.setdefault(fixed, family.members[member])
+    for member in sorted(points, key=lambda member: -score(member)):
+        try:
+            check(member, points[member])
+        except LimitError as error:
+            refused = error
+            continue
+        return member, points[member]
+    if points:
+        raise refused
+    raise LimitError(_impossible(family, limits))
+
+
+def repaired(
+    member: Architecture, usage: Callable[[Architecture], float]
+) -> Architecture | None:
+    """Change single choices until a member keeps the limits.
+
+    Each step takes the change that helps most, and of those that suffice the one that
+    leaves most in use.
+
+    Args:
+        member: A member.
+        usage: The largest share of a limit that a network uses; above 1 it breaks one.
+
+    Returns:
+        A network within the limits; None where no change helps any more.
+    """
+    used = usage(member)
+    while used > 1:
+        changed = {other: usage(other) for other in single_changes(member)}
+        enough = [other for other, share in changed.items() if share <= 1]
+        member = (
+            max(enough, key=lambda other: changed[other])
+            if enough
+            else min(changed, key=lambda other: changed[other])
+        )
+        if changed[member] >= used:
+            return None
+        used = changed[member]
+    return member
+
+
+def _impossible(family: Family, limits: Limits) -> str:
+    fastest = family.by_latency[0]
+    facts = priced(fastest, family.table)
+    asked = ", ".join(f"{name} {value:,g}" for name, value in limits.given.items())
+    return (
+        f"No member keeps {asked}. The fastest needs "
+        f"{facts['predicted_latency_ms']:.3f} ms ({facts['predicted_low_ms']:.3f} to "
+        f"{facts['predicted_high_ms']:.3f}) and {facts['params']:,} parameters."
+    )

@@ -1,0 +1,135 @@
+"""What is asked of a searched run -> the members to take out of it."""
+
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from tfnas.architecture import Architecture
+from tfnas.choosing import best_within, repaired
+from tfnas.data import Dataset, load
+from tfnas.errors import LimitError
+from tfnas.export import require_untrained
+from tfnas.families import Family, find_family, logits_for
+from tfnas.family import derive
+from tfnas.files import refuse_overwrite
+from tfnas.limits import Ask, Limits
+from tfnas.member import Member, priced
+from tfnas.pipeline import search_halves
+from tfnas.runs import Run
+from tfnas.scoring import Scorer
+from tfnas.searching import load_search
+from tfnas.simplex import Budget
+from tfnas.table import LatencyTable
+from tfnas.tables import slug
+
+POINTS, SCORED = 2000, 100
+
+
+class Shelf:
+    """The members of a run, for the device of a table that may be another.
+
+    Args:
+        run: A searched run.
+        table: Prices to choose by; those of the search where None.
+
+    Raises:
+        TableError: If the table is of another space.
+    """
+
+    def __init__(self, run: Run, table: LatencyTable | None = None) -> None:
+        self.run = run
+        self.search = load_search(run)
+        self.table = table or self.search.table
+        self.table.require(self.search.space)
+        self.path: Path = run.path / "family.json"
+        if self.table != self.search.table:
+            which = f"{slug(self.table.target)}-{self.table.fingerprint}"
+            self.path = run.path / f"family-{which}.json"
+
+    @cached_property
+    def data(self) -> Dataset:
+        """What the search was given."""
+        return load(self.run.load_config().data, self.search.space.input_shape)
+
+    @cached_property
+    def score(self) -> Scorer:
+        """Scores members on images that the search has not seen."""
+        config = self.run.load_config()
+        halves = search_halves(self.data, config.batch_size, config.seed)
+        return Scorer(self.search, halves.held_out)
+
+    def family(
+        self,
+        points: int | None = None,
+        scored: int | None = None,
+        *,
+        overwrite: bool = False,
+    ) -> Family:
+        """The family, from its file where that holds it, else swept and scored.
+
+        Args:
+            points: Points of the simplex to look at; 2,000 where there is no file.
+            scored: Members to score; 100 where there is no file.
+            overwrite: Sweep again.
+
+        Raises:
+            TfnasError: If the file holds another family, and `overwrite` is false.
+        """
+        if self.path.exists() and not overwrite:
+            kept = Family.load(self.path, self.table)
+            asked = (points or kept.points, scored or len(kept.scores))
+            if asked == (kept.points, len(kept.scores)):
+                return kept
+            refuse_overwrite(self.path, overwrite)
+        family = find_family(
+            *(self.search, self.table, self.score),
+            points=points or POINTS,
+            scored=scored or SCORED,
+        )
+        family.save(self.path)
+        return family
+
+    def take(self, ask: Ask) -> Member:
+        """The member for one wish.
+
+        Raises:
+            LimitError: If none keeps the limits, or none near the point does.
+        """
+        if ask.budget is not None:
+            chosen = self._near(ask.budget, ask.limits)
+            return self.member(chosen, ask.budget, ask)
+        family = self.family()
+
+        def check(found: Architecture, budget: Budget) -> None:
+            require_untrained(self.member(found, budget, ask))
+
+        return self.member(*best_within(family, ask.limits, self.score, check), ask)
+
+    def _near(self, budget: Budget, limits: Limits) -> Architecture:
+        """The member at a point, repaired where it breaks a limit."""
+        member = self.at(budget)
+        found = repaired(member, lambda one: limits.usage(priced(one, self.table)))
+        if found is None:
+            limits.require(priced(member, self.table), "The member at this budget")
+            raise LimitError("No network near this budget keeps the limits.")
+        return found
+
+    def at(self, budget: Budget) -> Architecture:
+        """The member at a point, with no op that the device bars."""
+        logits = logits_for(self.search, self.table)(np.array([budget], np.float32))
+        return derive(self.search.space, logits[0])
+
+    def member(self, chosen: Architecture, budget: Budget, ask: Ask) -> Member:
+        """A network with where it came from."""
+        before, searched = self.at(budget), self.search.table
+        pairs = zip(before.indices, chosen.indices, strict=True)
+        return Member(
+            chosen,
+            budget,
+            self.table,
+            ask.limits,
+            by_budget=ask.budget is not None,
+            repaired=sum(first != second for first, second in pairs),
+            searched_for={"target": searched.target, **searched.device},
+        )
