@@ -1,5 +1,6 @@
 import json
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -353,6 +354,98 @@ def test_before_any_search_a_family_is_what_its_space_costs(inside, tmp_path):
         text = succeed("family", "--table", table)
 
     assert text.startswith("Networks of this space take ")
+
+
+def exported_folder(inside):
+    return Path(inside[3][0]["folder"])
+
+
+def test_an_exported_member_passes_when_it_is_checked_again(inside):
+    folder = exported_folder(inside)
+    gates = ("--max-accuracy-drop", 100, "--require-full-int8")
+    card = json.loads(succeed("validate", folder, *gates, "--json"))
+
+    assert card["differs"] == {}
+    assert card["measured_latency_ms"] > 0
+    assert "All is as the card says." in succeed("validate", folder)
+
+
+def test_a_file_that_was_changed_is_told_and_a_gate_is_code_3(inside, tmp_path):
+    folder = tmp_path / "member"
+    shutil.copytree(exported_folder(inside), folder)
+    card = json.loads((folder / "card.json").read_text())
+    card["size_bytes"] += 1
+    (folder / "card.json").write_text(json.dumps(card))
+
+    result = run("validate", folder, "--max-latency-error", "0")
+
+    assert result.exit_code == 3
+    assert f"size_bytes: the card says {card['size_bytes']}, now" in result.stdout
+    assert "% off, not 0 %" in result.stderr.splitlines()[-1]
+
+
+def test_an_export_that_does_not_pass_a_gate_is_code_3_and_is_kept(inside):
+    asked = ("--run", "first", "--budget", "0.4,0.3,0.3", "--epochs", 0)
+    gate = ("--max-latency-error", "0")
+
+    for _ in range(2):  # exported before, it does not pass any better
+        result = run("export", *asked, *gate)
+        assert result.exit_code == 3
+        assert result.stdout.startswith("The network for ")
+        (line,) = [s for s in result.stderr.splitlines() if s.startswith("Error: ")]
+        assert "runs/first/export/budget-0.4-0.3-0.3: its latency is" in line
+
+
+def test_a_float_member_is_exported_beside(inside):
+    asked = ("--budget", "0.1,0.1,0.8", "--epochs", 0, "--quantize", "float16")
+    (card,) = json.loads(succeed("export", *asked, "--json"))
+
+    assert card["precision"] == "float16" and card["int8_accuracy"] is None
+    assert card["tflite_accuracy"] == card["float_accuracy"]
+    assert (Path(card["folder"]) / "model_float16.tflite").exists()
+    result = run("export", *asked, "--require-full-int8")
+    assert "it is float16, not int8" in result.stderr
+
+
+def test_any_models_are_set_side_by_side(inside, tiny_npz):
+    file = exported_folder(inside) / "model_int8.tflite"
+    quick = ("--data", tiny_npz, "--runs", 3, "--warmup", 1, "--json")
+    rows = json.loads(succeed("benchmark", file, file, *quick))
+
+    # the same file is one row; a copy is another
+    assert [row["model"] for row in rows] == [str(file)]
+    card = json.loads((file.parent / "card.json").read_text())
+    assert rows[0]["accuracy"] == card["int8_accuracy"]
+    assert 0 < rows[0]["median_ms"] <= rows[0]["p90_ms"]
+    assert (rows[0]["accelerator_ops"], rows[0]["kind"]) == (0, "measured")
+    text = succeed("benchmark", file, "--runs", 3, "--target", "cpu")
+    assert text.splitlines()[-1].endswith(str(file))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"no model at all", "broken.tflite: It is no .tflite model"), (None, "Cannot")],
+)
+def test_a_file_that_is_no_model_is_one_line(inside, tmp_path, content, message):
+    file = tmp_path / "broken.tflite"
+    if content is not None:
+        file.write_bytes(content)
+
+    for command in ("benchmark", "show"):
+        result = run(command, file)
+        assert result.exit_code == 2
+        assert message in result.stderr
+
+
+def test_a_model_says_what_it_is(inside):
+    file = exported_folder(inside) / "model_int8.tflite"
+    facts = json.loads(succeed("show", file, "--json"))["facts"]
+
+    assert facts["labels"] == ["0", "1", "2"]
+    assert facts["architecture"]["ops"] == inside[3][0]["architecture"]
+    text = succeed("show", file)
+    assert "Labels: '0', '1', '2'" in text
+    assert "pixels 0 to 255, divided by 255" in text
 
 
 def test_tables_of_one_device_are_merged(inside):

@@ -121,6 +121,9 @@ def test_augmentation_shifts_by_at_most_an_eighth_and_mirrors():
     [
         ("fashion_mnits", "No dataset.*Did you mean 'fashion_mnist'"),
         ("missing.npz", "No dataset, folder or .npz file"),
+        ("C:photos", "No dataset, folder or .npz file 'C:photos'"),
+        (r"C:\photos", "No dataset, folder or .npz file"),
+        ("http://cats/dogs", "tfds:NAME, package.module:function"),
     ],
 )
 def test_an_unknown_source_is_named(source, message):
@@ -171,67 +174,32 @@ def test_a_file_that_only_looks_like_npz_is_refused(tmp_path, content):
         load(str(tmp_path / "d.npz"))
 
 
-def folder_of_images(root, names=("cat", "dog"), count=5):
-    for value, name in enumerate(names):
-        (root / name).mkdir(parents=True)
-        for index in range(count):
-            image = np.full((6, 5, 3), 40 * value + index, np.uint8)
-            encoded = tf.io.encode_png(image).numpy()
-            (root / name / f"{index}.png").write_bytes(encoded)
-
-
-def test_a_folder_has_a_class_per_sub_folder(tmp_path):
-    folder_of_images(tmp_path)
-
-    data = load(str(tmp_path))
-
-    assert data.classes == ("cat", "dog")
-    assert data.input_shape == (6, 5, 3)
-    assert (len(data.x_train), len(data.x_test)) == (8, 2)
-    assert np.all((data.x_train[:, 0, 0, 0] >= 40) == (data.y_train == 1))
-
-
-def test_a_folder_may_have_its_own_test_set_and_another_size(tmp_path):
-    folder_of_images(tmp_path / "train", count=4)
-    folder_of_images(tmp_path / "test", count=1)
-
-    data = load(str(tmp_path), (12, 10, 1))
-
-    assert data.x_train.shape == (8, 12, 10, 1)
-    assert data.x_test.shape == (2, 12, 10, 1)
-
-
-def test_a_damaged_image_is_named(tmp_path):
-    folder_of_images(tmp_path)
-    (tmp_path / "dog" / "1.png").write_bytes(b"\x89PNG but no more")
-
-    with pytest.raises(DataError, match=r"dog/1\.png is no readable image"):
-        load(str(tmp_path))
-
-
-def test_a_class_without_images_is_named(tmp_path):
-    folder_of_images(tmp_path)
-    (tmp_path / "eel").mkdir()
-
-    with pytest.raises(DataError, match="Class eel has no images"):
-        load(str(tmp_path))
-
-
-def test_a_folder_with_half_of_a_split_is_refused(tmp_path):
-    folder_of_images(tmp_path / "train")
-
-    with pytest.raises(DataError, match="only one of the folders train and test"):
-        load(str(tmp_path))
-
-
 def test_test_images_of_another_size_are_refused(tiny_data):
     with pytest.raises(DataError, match=r"test images of shape \(4, 4, 1\)"):
         replace(tiny_data, x_test=tiny_data.x_test[:, :4, :4])
 
 
-def test_a_folder_without_classes_is_refused(tmp_path):
+@pytest.mark.parametrize(
+    ("labels", "classes", "message"),
+    [
+        ([0, 1, 2], ("a", "b"), "training labels go from 0 to 2, but those of 2 cl"),
+        ([0, -1, 1], ("a", "b"), "training labels go from -1 to 1"),
+        ([0, 0, 0], ("a",), "has one class alone"),
+    ],
+)
+def test_labels_that_are_not_those_of_the_classes_are_refused(labels, classes, message):
+    x, y = np.zeros((3, 4, 4, 1), np.uint8), np.array(labels, np.int32)
+
+    with pytest.raises(DataError, match=message):
+        Dataset("d", x, y, x[:1], y[:1], classes)
+
+
+def test_what_exists_as_a_folder_is_no_function(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pets:train").mkdir()
+
     with pytest.raises(DataError, match="needs a sub-folder for each"):
-        load(str(tmp_path))
+        load("pets:train")
 
 
 def test_a_failed_download_is_one_sentence(monkeypatch):

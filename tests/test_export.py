@@ -19,7 +19,7 @@ from tfnas.runs import Run, State
 from tfnas.targets import get_target
 from tfnas.tflite import check_int8, convert_int8, graph
 from tfnas.train import accuracy, named_weights, train_member
-from tfnas.verify import latency_facts, memory_facts, on_target
+from tfnas.verify import Place, latency_facts, memory_facts, on_target
 
 BUDGET = (0.3, 0.5, 0.2)
 MEMBER = Architecture(TINY, (2, 1, 0, 2))
@@ -101,7 +101,7 @@ def test_an_export_killed_after_training_does_not_train_again(
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr("tfnas.export.quantize", die)
+        patch.setattr("tfnas.export.deploy", die)
         with pytest.raises(Killed):
             export_member(TAKEN, tiny_data, config, run)
     monkeypatch.setattr("tfnas.export.train_member", die)
@@ -141,10 +141,10 @@ def test_latency_is_measured_on_the_tables_own_device():
     flatbuffer = convert_int8(build(MEMBER), np.zeros((2, 8, 8, 1), np.float32))
     here = stand_in_table(TINY, device=get_target("cpu").device)
 
-    timed, compiled = on_target(flatbuffer, here)
+    timed, compiled = on_target(flatbuffer, Place.of_table(here))
     assert timed.median_ms > 0
     assert compiled == {}
-    assert on_target(flatbuffer, stand_in_table(TINY)) == (None, {})
+    assert on_target(flatbuffer, Place.of_table(stand_in_table(TINY))) == (None, {})
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def test_what_the_devices_compiler_makes_of_a_model_is_handed_over():
     npu = get_target("ethos-u55-64", options={"memory_mode": "Sram_Only"})
     table = stand_in_table(TINY, target=npu.name, device=npu.device)
 
-    timed, compiled = on_target(flatbuffer, table)
+    timed, compiled = on_target(flatbuffer, Place.of_table(table))
     assert timed.arena_bytes > 0
     assert [*compiled] == ["model_int8_vela.tflite"]
     assert graph(compiled["model_int8_vela.tflite"])[0] == ["CUSTOM"]

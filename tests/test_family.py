@@ -149,6 +149,18 @@ def test_a_repair_that_cannot_succeed_ends():
     assert repaired(Architecture(TINY, (2, 2, 2, 2)), lambda member: 2.0) is None
 
 
+def test_equal_pools_that_cost_nothing_to_lose_do_not_stop_a_repair():
+    space = CellSpace((8, 8, 1), 3, nodes=2, channels=4)
+    table = stand_in_table(space)
+    pools = Architecture(space, (0,) * len(space.choices))
+    identities = Architecture(space, (1,) * len(space.choices))
+    limit = priced(identities, table)["predicted_high_ms"] + 0.1
+
+    found = repaired(pools, lambda one: priced(one, table)["predicted_high_ms"] / limit)
+
+    assert found == identities
+
+
 def test_a_family_comes_back_from_its_file(tmp_path):
     family, path = pools_and_convolutions(), tmp_path / "family.json"
     family.save(path)

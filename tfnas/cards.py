@@ -1,6 +1,7 @@
 """What is said of a member, for people: a sentence, two lines, a card."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 
@@ -26,9 +27,10 @@ def card_text(card: Mapping[str, Any]) -> str:
         "MACs": f"{card['macs']:,}",
         "Size": f"{card['size_bytes']:,} bytes",
         "Memory": memory,
+        "Quantization": f"{card['precision']}, {card['quantization']}",
         "Float accuracy": f"{card['float_accuracy']:.2%}",
-        "Int8 accuracy": f"{card['int8_accuracy']:.2%}",
-        "Predicted latency": f"{card['predicted_latency_ms']:.3f} ms "
+        f"{card['precision'].capitalize()} accuracy": f"{card['tflite_accuracy']:.2%}",
+        "Predicted latency of int8": f"{card['predicted_latency_ms']:.3f} ms "
         f"({card['predicted_low_ms']:.3f} to {card['predicted_high_ms']:.3f}, 90 %)",
         "Measured latency": latency,
         "Target": f"{card['target']} ({card['table_kind']})",
@@ -69,9 +71,10 @@ def sentence(card: Mapping[str, Any]) -> str:
     shares = ", ".join(f"{op} {share:.3g}" for op, share in card["budget"].items())
     return (
         f"The network for {shares} has {counts} and {card['params']:,} parameters; it "
-        f"classifies {card['int8_accuracy']:.1%} of "
-        f"{card['test_images']:,} test images in int8 ({card['float_accuracy']:.1%} in "
-        f"float), {latency} on {card['target']} and fills {card['size_bytes']:,} bytes."
+        f"classifies {card['tflite_accuracy']:.1%} of "
+        f"{card['test_images']:,} test images in {card['precision']} "
+        f"({card['float_accuracy']:.1%} in float), {latency} on {card['target']} and "
+        f"fills {card['size_bytes']:,} bytes."
     )
 
 
@@ -109,3 +112,52 @@ def front_text(found: Mapping[str, Any]) -> str:
             f"All of them: {found['family']}",
         ]
     )
+
+
+def benchmark_text(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Models side by side, a line each."""
+    head = ("accuracy", "median ms", "p90 ms", "bytes", "RAM", "accelerator", "CPU")
+    lines = ["  ".join(f"{word:>11}" for word in head) + "  model"]
+    for row in rows:
+        accuracy = None if row["accuracy"] is None else f"{row['accuracy']:.2%}"
+        times = [ms and f"{ms:.4f}" for ms in (row["median_ms"], row["p90_ms"])]
+        ram = row["arena_bytes"] and f"{row['arena_bytes']:,}"
+        sizes = [f"{row['size_bytes']:,}", ram, row["accelerator_ops"], row["cpu_ops"]]
+        cells = ["-" if cell is None else cell for cell in (accuracy, *times, *sizes)]
+        flags = f" ({', '.join(row['flags'])})" if row["flags"] else ""
+        lines.append("  ".join(f"{c:>11}" for c in cells) + f"  {row['model']}{flags}")
+    return "\n".join(lines)
+
+
+def described(facts: Mapping[str, Any]) -> str:
+    """What a .tflite file is, in a few lines."""
+    ops = ", ".join(f"{count} {op}" for op, count in facts["ops"].items())
+    tensors = ", ".join(f"{count} {kind}" for kind, count in facts["tensors"].items())
+    lines = [
+        f"{facts['file']}: {facts['size_bytes']:,} bytes",
+        f"Operators: {ops}",
+        f"Tensors: {tensors}",
+    ]
+    told = facts["facts"]
+    if told is None:
+        return "\n".join([*lines, "It says nothing of itself that tfnas wrote."])
+    counts = Counter(told["architecture"]["ops"].values())
+    taken = ", ".join(f"{count} {op}" for op, count in counts.items())
+    low, high = told["input"]["pixels"]
+    lines += [
+        f"Architecture: {taken}, chosen for {told['chosen_for']}",
+        f"Input: pixels {low} to {high}, divided by {told['input']['divide_by']:g}",
+        f"Labels: {', '.join(map(repr, told['labels']))}",
+        f"Trained on {told['data']} for {told['epochs']} epochs, seed {told['seed']}, "
+        f"by tfnas {told['versions']['tfnas']}",
+    ]
+    return "\n".join(lines)
+
+
+def validation_text(card: Mapping[str, Any]) -> str:
+    """The card's sentence, and what is no longer so."""
+    lines = [
+        f"  {name}: the card says {said}, now {card[name]}"
+        for name, said in card["differs"].items()
+    ]
+    return "\n".join([sentence(card), *(lines or ["  All is as the card says."])])

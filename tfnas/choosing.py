@@ -9,6 +9,7 @@ from tfnas.family import single_changes
 from tfnas.limits import Limits
 from tfnas.member import priced
 from tfnas.simplex import Budget
+from tfnas.space import WEIGHTLESS_OPS
 
 # So many members just within the limits, and so many just beyond them, are looked at.
 _NEAR = 8
@@ -79,10 +80,10 @@ def repaired(
     Returns:
         A network within the limits; None where no change helps any more.
     """
-    used = usage(member)
-    while used > 1:
-        changed = {other: usage(other) for other in single_changes(member)}
-        enough = [other for other, share in changed.items() if share <= 1]
+    used = _burden(member, usage)
+    while used[0] > 1:
+        changed = {other: _burden(other, usage) for other in single_changes(member)}
+        enough = [other for other, burden in changed.items() if burden[0] <= 1]
         member = (
             max(enough, key=lambda other: changed[other])
             if enough
@@ -92,6 +93,13 @@ def repaired(
             return None
         used = changed[member]
     return member
+
+
+def _burden(
+    member: Architecture, usage: Callable[[Architecture], float]
+) -> tuple[float, int]:
+    """Usage, and the pools: one of several pools of a state costs nothing to lose."""
+    return usage(member), sum(op in WEIGHTLESS_OPS for op in member.ops)
 
 
 def _impossible(family: Family, limits: Limits) -> str:

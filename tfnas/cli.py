@@ -1,12 +1,14 @@
-"""The `tfnas` command: a user's error is one line, with exit code 2."""
+"""The `tfnas` command: an error is one line; 2 for a user's, 3 for a gate's."""
 
 import sys
 from typing import Any
 
 import click
 
+from tfnas.commands.benchmark import benchmark
 from tfnas.commands.export import derive, export
 from tfnas.commands.family import family
+from tfnas.commands.inspect import show_file, validate
 from tfnas.commands.profile import profile
 from tfnas.commands.search import search
 from tfnas.commands.tables import tables
@@ -24,7 +26,7 @@ tfnas export --budget 0.3,0.5,0.2    a point of the simplex -> model_int8.tflite
 
 
 class Group(click.Group):
-    """Shows a `TfnasError` as one line and exits with code 2."""
+    """Shows a `TfnasError` as one line and exits with its code."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
@@ -34,7 +36,7 @@ class Group(click.Group):
             if ctx.params.get("debug"):
                 raise
             click.echo(f"Error: {error}", err=True)
-            ctx.exit(2)
+            ctx.exit(error.exit_code)
         except KeyboardInterrupt:
             click.echo(
                 "Interrupted. What is done is kept: repeat the command to go on, "
@@ -51,7 +53,11 @@ def main(debug: bool) -> None:
     """Run a command; `Group` reads `debug`."""
 
 
-for command in (targets, profile, tables, search, family, derive, export):
+COMMANDS = (
+    *(targets, profile, tables, search, family, derive, export),
+    *(validate, benchmark, show_file),
+)
+for command in COMMANDS:
     main.add_command(command)
 
 

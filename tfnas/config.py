@@ -77,7 +77,8 @@ class SearchConfig(Settings):
     """Settings of one search.
 
     Attributes:
-        data: Name of a dataset, a folder of images, or an .npz file.
+        data: What `tfnas.data.load` takes: a name, folder, file or function.
+        skip_bad_images: Leave out images of a folder that cannot be read.
         epochs: Passes over the weights' half of the training data.
         batch_size: Images per step, from each half.
         weight_lr: Learning rate of the network weights, annealed to 0 by a cosine.
@@ -101,6 +102,7 @@ class SearchConfig(Settings):
     """
 
     data: str = "fashion_mnist"
+    skip_bad_images: bool = False
     epochs: int = _within(6, low=1)
     batch_size: int = _within(64, low=1)
     weight_lr: float = 0.05
@@ -144,6 +146,7 @@ class TrainConfig(Settings):
         lr: Highest learning rate; a cosine anneals it to 0.
         weight_decay: Decoupled weight decay.
         from_scratch: Start from fresh weights instead of the supernet's.
+        quantize: `int8`, after training; or `dynamic`, `float16`, `float32`.
         seed: Of weights, augmentation and shuffling.
     """
 
@@ -152,4 +155,5 @@ class TrainConfig(Settings):
     lr: float = 0.05
     weight_decay: float = 3e-4
     from_scratch: bool = False
+    quantize: str = _one_of("int8", "dynamic", "float16", "float32")
     seed: int = 0

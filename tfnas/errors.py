@@ -2,7 +2,13 @@
 
 
 class TfnasError(Exception):
-    """Base class: `tfnas.cli` prints its message in one line and exits with code 2."""
+    """Base class: `tfnas.cli` prints its message in one line.
+
+    Attributes:
+        exit_code: What the command then exits with.
+    """
+
+    exit_code = 2
 
 
 class SettingsError(TfnasError):
@@ -39,6 +45,12 @@ class ModelError(TfnasError):
 
 class LimitError(TfnasError):
     """No member, or not this one, keeps the limits."""
+
+
+class GateError(TfnasError):
+    """An exported member does not pass what was asked of it."""
+
+    exit_code = 3
 
 
 def nearest(name: str, known: list[str]) -> str:

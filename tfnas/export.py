@@ -14,7 +14,8 @@ from tfnas.callbacks import Progress
 from tfnas.cards import card_text
 from tfnas.config import TrainConfig
 from tfnas.data import Dataset
-from tfnas.errors import RunError
+from tfnas.deploying import FLOATS, deploy
+from tfnas.errors import RunError, SettingsError
 from tfnas.files import (
     read_json,
     refuse_overwrite,
@@ -23,14 +24,15 @@ from tfnas.files import (
     write_json,
     write_text,
 )
+from tfnas.handover import hand_over
 from tfnas.member import Member, priced
+from tfnas.metadata import write_metadata
 from tfnas.progress import say
-from tfnas.quantize import int8_accuracy, quantize
 from tfnas.runs import Run
 from tfnas.site_models import network_model
 from tfnas.targets import target_class
 from tfnas.train import Weights, accuracy, train_member
-from tfnas.verify import latency_facts, memory_facts, on_target
+from tfnas.verify import Place, check, memory_facts, on_target
 
 _PACKAGES = ("tfnas", "tensorflow", "keras", "ai-edge-litert", "numpy")
 
@@ -42,6 +44,7 @@ def export_member(
     run: Run,
     *,
     weights: Weights | None = None,
+    source: str = "",
     overwrite: bool = False,
 ) -> dict[str, Any]:
     """Train, quantize, check, measure and write one member.
@@ -55,6 +58,7 @@ def export_member(
         config: How it is trained.
         run: Its `exports` folder takes the member's folder.
         weights: Where training starts from; fresh weights where None.
+        source: What the data was loaded by, for a later check.
         overwrite: Replace an export of the same point.
 
     Returns:
@@ -74,23 +78,28 @@ def export_member(
     if (card := _exported(folder, made_from)) and not overwrite:
         return card
     refuse_overwrite(folder / "card.json", overwrite)
+    if config.quantize in FLOATS and target_class(table.target).suffix:
+        raise SettingsError(f"{table.target} runs int8 alone: leave out --quantize")
     require_untrained(member)
     model, train_seconds = _trained(
         folder / f".training-{made_from}", architecture, data, config, weights
     )
     say("Quantizing and checking on the test set")
     one_scale = target_class(table.target).per_tensor_dense
-    flatbuffer = quantize(model, data, config.seed, per_tensor_dense=one_scale)
-    timed, compiled = on_target(flatbuffer, table)
+    made = deploy(model, data, config, per_tensor_dense=one_scale)
+    flatbuffer = write_metadata(made.flatbuffer, inside(member, data, config))
+    checked, compiled = check(flatbuffer, Place.of_table(table), data)
+    is_int8 = made.precision == "int8"
     card = {
         **member.facts(),
-        "size_bytes": len(flatbuffer),
+        "precision": made.precision,
+        "quantization": made.quantization,
+        "file": made.file,
         "float_accuracy": accuracy(model, data.x_test, data.y_test),
-        "int8_accuracy": int8_accuracy(flatbuffer, data.x_test, data.y_test),
-        "test_images": len(data.x_test),
-        **latency_facts(timed, table.kind),
-        **memory_facts(flatbuffer, timed),
+        "int8_accuracy": checked["tflite_accuracy"] if is_int8 else None,
+        **checked,
         "data": data.name,
+        "source": source,
         "epochs": config.epochs,
         "from_scratch": weights is None,
         "versions": {package: version(package) for package in _PACKAGES},
@@ -102,8 +111,9 @@ def export_member(
     }
     member.limits.require(card, f"The trained {member.name}")
     write_json(folder / "architecture.json", architecture.to_dict())
+    hand_over(folder, data.classes)
     replace_file(folder / "model.keras", model.save)
-    for name, model_bytes in {"model_int8.tflite": flatbuffer, **compiled}.items():
+    for name, model_bytes in {made.file: flatbuffer, **compiled}.items():
         write_bytes(folder / name, model_bytes)
     write_text(folder / "card.md", card_text(card))
     write_json(folder / "card.json", card)
@@ -129,8 +139,24 @@ def untrained_bytes(member: Member) -> dict[str, Any]:
     """Size and memory of a member with fresh weights: the card's fields about them."""
     one_scale = target_class(member.table.target).per_tensor_dense
     flatbuffer = network_model(member.architecture, per_tensor_dense=one_scale)
-    timed = on_target(flatbuffer, member.table)[0]
+    timed = on_target(flatbuffer, Place.of_table(member.table))[0]
     return {"size_bytes": len(flatbuffer), **memory_facts(flatbuffer, timed)}
+
+
+def inside(member: Member, data: Dataset, config: TrainConfig) -> dict[str, Any]:
+    """What the .tflite says of itself."""
+    return {
+        "labels": data.classes,
+        "input": {"pixels": [0, 255], "divide_by": 255.0},
+        "architecture": member.architecture.to_dict(),
+        "budget": member.budget,
+        "limits": member.limits.given,
+        "chosen_for": member.table.target,
+        "data": data.name,
+        "epochs": config.epochs,
+        "seed": config.seed,
+        "versions": {package: version(package) for package in _PACKAGES},
+    }
 
 
 def _digest(*settings: Any) -> str:

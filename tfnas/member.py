@@ -61,6 +61,8 @@ class Member:
             "target": table.target,
             "table_kind": table.kind,
             "chosen_for": priced_for,
+            "device": dict(table.device),
+            "reach": dict(table.reach),
             "searched_for": dict(self.searched_for) or priced_for,
         }
 

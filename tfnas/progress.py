@@ -22,13 +22,14 @@ class _OneLine(tqdm):  # type: ignore[type-arg]
         return str(super().__str__())[:width]
 
 
-def bar(total: int, title: str, done: int = 0) -> Any:
+def bar(total: int, title: str, done: int = 0, delay_s: float = 0) -> Any:
     """A bar with an ETA; a line every ten seconds where there is no terminal.
 
     Args:
         total: Steps of the whole.
         title: What is going on.
         done: Steps that were done before.
+        delay_s: Seconds that pass before it is shown: what is done sooner shows none.
     """
     on_terminal = sys.stderr.isatty()
     return _OneLine(
@@ -37,6 +38,7 @@ def bar(total: int, title: str, done: int = 0) -> Any:
         initial=done,
         file=sys.stderr,
         leave=False,
+        delay=delay_s,
         mininterval=0.2 if on_terminal else _LINES_EVERY_S,
         bar_format="{desc}: {percentage:.0f} %, {elapsed} gone, {remaining} left"
         "{postfix}" + ("" if on_terminal else "\n"),

@@ -1,41 +1,37 @@
-"""Float model -> int8 .tflite by post-training quantization, and its accuracy."""
+"""Float model -> .tflite in the precision that was asked for."""
 
 from typing import Any
 
-import numpy as np
-
-from tfnas.data import Dataset, Images, Labels
+from tfnas.data import Dataset
 from tfnas.pipeline import calibration_images
-from tfnas.tflite import Int8Model, check_int8, convert_int8
+from tfnas.tflite import check_int8, convert_float, convert_int8
+
+INT8 = "int8"
 
 
 def quantize(
-    model: Any, data: Dataset, seed: int = 0, *, per_tensor_dense: bool = False
+    model: Any,
+    data: Dataset,
+    seed: int = 0,
+    *,
+    precision: str = INT8,
+    per_tensor_dense: bool = False,
 ) -> bytes:
-    """Quantize with ranges from training images, and refuse what is not all int8.
+    """Convert after training; int8 gets its ranges from training images.
 
     Args:
         model: A Keras model of images.
         data: Gives the images.
         seed: Chooses them.
+        precision: `int8`, `dynamic`, `float16` or `float32`.
         per_tensor_dense: See `convert_int8`; the target says whether it needs it.
 
     Raises:
-        ModelError: If an op or a tensor stayed float.
+        ModelError: If int8 was asked for, and an op or a tensor stayed float.
     """
+    if precision != INT8:
+        return convert_float(model, precision)
     images = calibration_images(data, seed=seed)
     flatbuffer = convert_int8(model, images, per_tensor_dense=per_tensor_dense)
     check_int8(flatbuffer)
     return flatbuffer
-
-
-def int8_accuracy(flatbuffer: bytes, x: Images, y: Labels) -> float:
-    """Share of images that an int8 model puts into their class, by LiteRT.
-
-    Args:
-        flatbuffer: The .tflite model.
-        x: Images, 0..255, shape `(num, height, width, channels)`.
-        y: Classes, shape `(num,)`.
-    """
-    logits = Int8Model(flatbuffer).predict(x.astype(np.float32) / np.float32(255))
-    return float(np.mean(np.argmax(logits, axis=-1) == y))

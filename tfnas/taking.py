@@ -32,13 +32,20 @@ class Shelf:
     Args:
         run: A searched run.
         table: Prices to choose by; those of the search where None.
+        skip_bad_images: Leave out images that cannot be read, as the search may have.
 
     Raises:
         TableError: If the table is of another space.
     """
 
-    def __init__(self, run: Run, table: LatencyTable | None = None) -> None:
+    def __init__(
+        self,
+        run: Run,
+        table: LatencyTable | None = None,
+        skip_bad_images: bool = False,
+    ) -> None:
         self.run = run
+        self.skip_bad_images = skip_bad_images
         self.search = load_search(run)
         self.table = table or self.search.table
         self.table.require(self.search.space)
@@ -50,7 +57,8 @@ class Shelf:
     @cached_property
     def data(self) -> Dataset:
         """What the search was given."""
-        return load(self.run.load_config().data, self.search.space.input_shape)
+        config, shape = self.run.load_config(), self.search.space.input_shape
+        return load(config.data, shape, self.skip_bad_images or config.skip_bad_images)
 
     @cached_property
     def score(self) -> Scorer:

@@ -1,4 +1,4 @@
-"""Keras model -> int8 .tflite bytes, what is in them, and back to numbers."""
+"""Keras model -> .tflite bytes, and what is in them."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -53,7 +53,39 @@ def convert_int8(
     Raises:
         ModelError: If an op has no int8 kernel.
     """
-    from tensorflow.lite.python.convert_phase import ConverterError
+    converter = _converter(model)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: ([image[None]] for image in calibration)
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type = converter.inference_output_type = tf.int8
+    # The only way to say so (TensorFlow 2.21); its op version does not tell.
+    converter._experimental_disable_per_channel_quantization_for_dense_layers = (
+        per_tensor_dense
+    )
+    return _converted(converter)
+
+
+def convert_float(model: Any, precision: str) -> bytes:
+    """Convert a model that computes in float.
+
+    Args:
+        model: As for `convert_int8`.
+        precision: Of its weights: `float32`; `float16`, half the size; or `dynamic`,
+            int8 weights whose activations are quantized while it runs.
+
+    Returns:
+        The .tflite flatbuffer; input and output are float32.
+    """
+    converter = _converter(model)
+    if precision != "float32":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if precision == "float16":
+        converter.target_spec.supported_types = [tf.float16]
+    return _converted(converter)
+
+
+def _converter(model: Any) -> Any:
+    """A converter of the model's frozen graph."""
     from tensorflow.python.framework.convert_to_constants import (
         convert_variables_to_constants_v2,
     )
@@ -62,23 +94,18 @@ def convert_int8(
     call = tf.function(lambda x: model(x, training=False), input_signature=signature)
     with quiet():
         frozen = convert_variables_to_constants_v2(call.get_concrete_function())
-        converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen])
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        converter.representative_dataset = lambda: (
-            [image[None]] for image in calibration
-        )
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-        converter.inference_input_type = tf.int8
-        # The only way to say so (TensorFlow 2.21); its op version does not tell.
-        converter._experimental_disable_per_channel_quantization_for_dense_layers = (
-            per_tensor_dense
-        )
-        converter.inference_output_type = tf.int8
+        return tf.lite.TFLiteConverter.from_concrete_functions([frozen])
+
+
+def _converted(converter: Any) -> bytes:
+    from tensorflow.lite.python.convert_phase import ConverterError
+
+    with quiet():
         try:
             flatbuffer: bytes = converter.convert()
         except ConverterError as error:
             reason = str(error).strip().splitlines()[0]
-            raise ModelError(f"The network has no full-int8 form: {reason}") from error
+            raise ModelError(f"The network cannot be converted: {reason}") from error
     return flatbuffer
 
 
@@ -101,15 +128,24 @@ def graph(flatbuffer: bytes) -> tuple[list[str], Counter[str]]:
 
     Returns:
         Names such as `"CONV_2D"`, and counts such as `{"INT8": 9, "INT32": 4}`.
+
+    Raises:
+        ModelError: If it is no .tflite model.
     """
     from ai_edge_litert import schema_py_generated as schema
 
+    if flatbuffer[4:8] != b"TFL3":
+        raise ModelError("It is no .tflite model")
     types = {code: name for name, code in vars(schema.TensorType).items()}
     model = schema.ModelT.InitFromPackedBuf(flatbuffer, 0)
     codes = [max(c.builtinCode, c.deprecatedBuiltinCode) for c in model.operatorCodes]
-    (subgraph,) = model.subgraphs
-    names = [_op_names()[codes[op.opcodeIndex]] for op in subgraph.operators]
-    return names, Counter(types[tensor.type] for tensor in subgraph.tensors)
+    names = [
+        _op_names()[codes[op.opcodeIndex]]
+        for part in model.subgraphs
+        for op in part.operators or []
+    ]
+    tensors = [tensor for part in model.subgraphs for tensor in part.tensors]
+    return names, Counter(types[tensor.type] for tensor in tensors)
 
 
 def check_int8(
@@ -139,52 +175,3 @@ def check_int8(
             "a part was not quantized"
         )
     return ops
-
-
-class Int8Model:
-    """Runs an int8 .tflite model on float images.
-
-    Args:
-        flatbuffer: What `convert_int8` returned.
-        threads: Threads of the LiteRT interpreter.
-    """
-
-    def __init__(self, flatbuffer: bytes, threads: int = 1) -> None:
-        from ai_edge_litert.interpreter import Interpreter
-
-        with quiet():
-            self._interpreter = Interpreter(
-                model_content=flatbuffer, num_threads=threads
-            )
-            self._interpreter.allocate_tensors()
-        (self._input,) = self._interpreter.get_input_details()
-        (self._output,) = self._interpreter.get_output_details()
-
-    @property
-    def output_step(self) -> float:
-        """The float value of one int8 step of the output."""
-        scale: float = self._output["quantization"][0]
-        return scale
-
-    def predict(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Run images one by one.
-
-        Args:
-            images: Shape `(batch, height, width, channels)`.
-
-        Returns:
-            Dequantized outputs, shape `(batch, num_classes)`.
-        """
-        scale, zero = self._input["quantization"]
-        steps = np.clip(np.round(images / scale) + zero, -128, 127).astype(np.int8)
-        raw = np.stack([self._run(image[None]) for image in steps])
-        scale, zero = self._output["quantization"]
-        return np.float32(scale) * (raw.astype(np.float32) - np.float32(zero))
-
-    def _run(self, image: NDArray[np.int8]) -> NDArray[np.int8]:
-        self._interpreter.set_tensor(self._input["index"], image)
-        self._interpreter.invoke()
-        output: NDArray[np.int8] = self._interpreter.get_tensor(self._output["index"])[
-            0
-        ]
-        return output

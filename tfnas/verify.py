@@ -1,10 +1,13 @@
-"""An int8 model on the device of a table: its times and its memory."""
+"""A .tflite on test images and on its device: accuracy, times, memory."""
 
-from dataclasses import replace
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 from tfnas import arena
+from tfnas.data import Dataset
 from tfnas.errors import TargetError
+from tfnas.inference import tflite_accuracy
 from tfnas.measurement import UNUSABLE, Measurement
 from tfnas.progress import say
 from tfnas.table import LatencyTable
@@ -13,21 +16,68 @@ from tfnas.targets import same_target
 _RUNS, _WARMUP = 50, 10
 
 
-def on_target(
-    flatbuffer: bytes, table: LatencyTable
-) -> tuple[Measurement | None, dict[str, bytes]]:
-    """Compile and measure on the table's own device.
+@dataclass(frozen=True)
+class Place:
+    """A device, as a table or a card remembers it.
+
+    Attributes:
+        target: Its address.
+        kind: Of its numbers.
+        device: Facts that tell it from others.
+        reach: How it was reached.
+    """
+
+    target: str
+    kind: str
+    device: Mapping[str, str]
+    reach: Mapping[str, str]
+
+    @classmethod
+    def of_table(cls, table: LatencyTable) -> Self:
+        """The device that a table was made on."""
+        return cls(table.target, table.kind, table.device, table.reach)
+
+
+def check(
+    flatbuffer: bytes, place: Place, data: Dataset
+) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """Everything about a .tflite that a card says and that can be seen again.
 
     Args:
-        flatbuffer: The int8 .tflite.
-        table: Says which device.
+        flatbuffer: The model.
+        place: Its device.
+        data: Gives the test images.
+
+    Returns:
+        Fields of the card; and what the device's compiler made of the model, by file
+        name.
+    """
+    timed, compiled = on_target(flatbuffer, place)
+    facts = {
+        "size_bytes": len(flatbuffer),
+        "tflite_accuracy": tflite_accuracy(flatbuffer, data.x_test, data.y_test),
+        "test_images": len(data.x_test),
+        **latency_facts(timed, place.kind),
+        **memory_facts(flatbuffer, timed),
+    }
+    return facts, compiled
+
+
+def on_target(
+    flatbuffer: bytes, place: Place
+) -> tuple[Measurement | None, dict[str, bytes]]:
+    """Compile and measure on a device.
+
+    Args:
+        flatbuffer: The .tflite.
+        place: The device.
 
     Returns:
         Its times, None where the device is not there; and what its compiler made of the
         model, by file name.
     """
     try:
-        device = same_target(table.target, table.device, table.reach)
+        device = same_target(place.target, place.device, place.reach)
         compiled = device.compile(flatbuffer)
         blocks = [*device.measure([compiled] * device.rounds, _RUNS, _WARMUP)]
     except TargetError as error:
@@ -59,14 +109,23 @@ def memory_facts(flatbuffer: bytes, timed: Measurement | None) -> dict[str, Any]
     """The card's fields about memory, and who tells them.
 
     Args:
-        flatbuffer: The int8 .tflite, not compiled for a device.
+        flatbuffer: The .tflite, not compiled for a device.
         timed: What the target said, None where it is not there.
     """
     told, by = timed.arena_bytes if timed else None, "target"
     if told is None and arena.is_installed():
-        told, by = arena.arena_bytes(flatbuffer), arena.BY
+        told, by = _planned(flatbuffer), arena.BY
     return {
         "arena_bytes": told,
         "arena_by": None if told is None else by,
         "peak_memory_bytes": timed.peak_memory_bytes if timed else None,
     }
+
+
+def _planned(flatbuffer: bytes) -> int | None:
+    """The arena by TFLite Micro; None where that has no kernel for an op."""
+    try:
+        return arena.arena_bytes(flatbuffer)
+    except TargetError as error:
+        say(f"RAM is not known: {error}")
+        return None

@@ -3,24 +3,25 @@
 import random
 import shlex
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tfnas.config import SearchConfig, TrainConfig
-from tfnas.data import Dataset, load
+from tfnas.config import TrainConfig
+from tfnas.data import load
 from tfnas.distribute import is_chief, make_strategy
 from tfnas.errors import SettingsError
 from tfnas.export import export_member, untrained_bytes
 from tfnas.families import ranges
 from tfnas.files import refuse_overwrite
+from tfnas.inputs import Inputs, gather
 from tfnas.limits import Ask
 from tfnas.profiling import profile, random_architecture
 from tfnas.progress import say
 from tfnas.runs import Run, find_run, new_run
 from tfnas.searching import run_search
-from tfnas.space import CellSpace, read_space
+from tfnas.space import CellSpace
 from tfnas.table import LatencyTable
 from tfnas.tables import newest_table, slug, table_path
 from tfnas.taking import Shelf
@@ -68,25 +69,6 @@ def profile_to_file(
 
 
 @dataclass(frozen=True)
-class Inputs:
-    """What a search may be given; everything has a default.
-
-    Attributes:
-        settings: Settings that were named one by one.
-        config: File of settings.
-        table: Latency table to price with.
-        space: File of a space.
-        run: Name of the run.
-    """
-
-    settings: Mapping[str, Any]
-    config: Path | None = None
-    table: Path | None = None
-    space: Path | None = None
-    run: str | None = None
-
-
-@dataclass(frozen=True)
 class Manner:
     """How a search runs, this time; a run does not remember it.
 
@@ -113,23 +95,15 @@ def start_search(
             "--strategy multiworker needs --table and --run, the same on every worker"
         )
     strategy = make_strategy(manner.strategy)
-    base = SearchConfig.load(inputs.config) if inputs.config else SearchConfig()
-    config = SearchConfig.from_dict({**asdict(base), **inputs.settings})
-    table = load_table(inputs.table)
-    asked = read_space(inputs.space) if inputs.space else None
-    if table and asked:
-        table.require(asked)
-    known = table.space if table else asked
-    data = load(config.data, known.input_shape if known else None)
-    space = known or _space_of(data)
-    data.require(space)
-    default = f"{Path(config.data).stem}-{slug(table.target if table else 'cpu')}"
+    task = gather(inputs)
+    priced_on = slug(task.table.target if task.table else "cpu")
+    default = f"{slug(task.data.name)}-{priced_on}"
     # Workers that are not the chief join the run that the chief makes.
     replaces = overwrite or not is_chief(strategy)
     run = new_run(RUNS, inputs.run, default, overwrite=replaces)
-    table = table or _newest_or_measured(space)
+    table = task.table or _newest_or_measured(task.space)
     _searched(
-        *(config, table, data, run),
+        *(task.config, table, task.data, run),
         manner=manner,
         strategy=strategy,
         overwrite=overwrite,
@@ -155,7 +129,7 @@ def resume_search(
     strategy = make_strategy(manner.strategy)
     run = find_run(RUNS, name)
     config, table = run.load_config(), run.load_table()
-    data = load(config.data, table.space.input_shape)
+    data = load(config.data, table.space.input_shape, config.skip_bad_images)
     _searched(config, table, data, run, manner=manner, strategy=strategy)
     return run
 
@@ -182,6 +156,7 @@ def export_asked(
     *,
     table: LatencyTable | None = None,
     source: str | None = None,
+    skip_bad_images: bool = False,
     overwrite: bool = False,
 ) -> list[dict[str, Any]]:
     """Export a member for every wish.
@@ -192,6 +167,7 @@ def export_asked(
         config: How members are trained.
         table: Prices of the device they are for; those of the search by default.
         source: Data; that of the search by default.
+        skip_bad_images: Leave out images of a folder that cannot be read.
         overwrite: Replace earlier exports.
 
     Returns:
@@ -200,12 +176,18 @@ def export_asked(
     Raises:
         LimitError: If no member keeps the limits of a wish.
     """
-    shelf = Shelf(run, table)
+    shelf = Shelf(run, table, skip_bad_images)
     members = [shelf.take(ask) for ask in asks]
-    data = load(source, shelf.search.space.input_shape) if source else shelf.data
+    shape = shelf.search.space.input_shape
+    data = load(source, shape, skip_bad_images) if source else shelf.data
     weights = None if config.from_scratch else named_weights(shelf.search.supernet)
     return [
-        export_member(member, data, config, run, weights=weights, overwrite=overwrite)
+        export_member(
+            *(member, data, config, run),
+            weights=weights,
+            source=source or run.load_config().data,
+            overwrite=overwrite,
+        )
         for member in members
     ]
 
@@ -260,11 +242,6 @@ def load_table(path: Path | None) -> LatencyTable | None:
 def space_ranges(table: LatencyTable) -> dict[str, Any]:
     """What networks of a table's space cost, before any search."""
     return ranges(table, partial(random_architecture, table.space, random.Random(0)))
-
-
-def _space_of(data: Dataset) -> CellSpace:
-    classes = len(data.classes)
-    return read_space(None, input_shape=data.input_shape, num_classes=classes)
 
 
 def _newest_or_measured(space: CellSpace) -> LatencyTable:

@@ -8,14 +8,18 @@ import click
 
 from tfnas.commands.shared import (
     File,
+    OneOf,
     as_json,
     at_table,
+    gating,
     given,
     load_tensorflow,
+    make_gates,
     of_run,
     options,
     overwriting,
     show,
+    skipping,
 )
 
 if TYPE_CHECKING:
@@ -60,7 +64,11 @@ def derive(
 
 @click.command()
 @options(of_run, asking, at_table)
-@click.option("--data", help="Dataset, folder or .npz.  [default: that of the search]")
+@click.option(
+    "--data",
+    help="Dataset, folder, .npz, tfds:NAME or module:function.  "
+    "[default: that of the search]",
+)
 @click.option("--config", type=File, help="TOML file of settings.")
 @click.option("--epochs", type=int, help="Passes over the training set.")
 @click.option("--batch-size", type=int, help="Images per step.")
@@ -68,7 +76,12 @@ def derive(
     "--from-scratch", is_flag=True, default=None, help="Do not start from the supernet."
 )
 @click.option("--seed", type=int, help="Seed of everything random.")
-@options(overwriting, as_json)
+@click.option(
+    "--quantize",
+    type=OneOf(["int8", "dynamic", "float16", "float32"]),
+    help="Precision of the .tflite.  [default: int8]",
+)
+@options(gating, skipping, overwriting, as_json)
 def export(
     name: str | None,
     budgets: tuple[str, ...],
@@ -79,6 +92,10 @@ def export(
     table_file: Path | None,
     data: str | None,
     config: Path | None,
+    max_accuracy_drop: float | None,
+    max_latency_error: float | None,
+    require_full_int8: bool,
+    skip_bad_images: bool,
     overwrite: bool,
     as_json: bool,
     **settings: Any,
@@ -86,6 +103,7 @@ def export(
     """Train, quantize and check the networks of budgets or limits."""
     from tfnas.config import TrainConfig
 
+    gates = make_gates(max_accuracy_drop, max_latency_error, require_full_int8)
     run, asked = _run_and_asks(
         name, budgets, latencies, max_params, max_size, max_arena
     )
@@ -97,10 +115,15 @@ def export(
 
     table = load_table(table_file)
     cards = export_asked(
-        *(run, asked, chosen), table=table, source=data, overwrite=overwrite
+        *(run, asked, chosen),
+        table=table,
+        source=data,
+        skip_bad_images=skip_bad_images,
+        overwrite=overwrite,
     )
     text = "\n".join(f"{sentence(card)}\n  {card['folder']}" for card in cards)
     show(cards, text, as_json)
+    gates.require(cards)
 
 
 def _run_and_asks(

@@ -14,9 +14,9 @@ from tfnas.commands.shared import (
     of_space,
     options,
     overwriting,
+    parse_shape,
     show,
 )
-from tfnas.errors import SettingsError
 
 
 @click.command()
@@ -57,7 +57,7 @@ def profile(
     from tfnas.space import read_space
     from tfnas.targets import get_target
 
-    chosen = read_space(space, input_shape=_shape(shape), num_classes=classes)
+    chosen = read_space(space, input_shape=parse_shape(shape), num_classes=classes)
     device = get_target(target, threads=threads, options=given(**device_options))
     load_tensorflow()
     from tfnas.workflow import profile_to_file
@@ -67,15 +67,3 @@ def profile(
     )
     result = {"table": str(path), **table.summary()}
     show(result, f"{path}: {table.in_words()}", as_json)
-
-
-def _shape(text: str | None) -> tuple[int, int, int] | None:
-    if text is None:
-        return None
-    try:
-        height, width, channels = (int(word) for word in text.lower().split("x"))
-    except ValueError:
-        raise SettingsError(
-            f"--input {text}: write height x width x channels, as 28x28x1"
-        ) from None
-    return height, width, channels

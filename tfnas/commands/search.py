@@ -15,12 +15,23 @@ from tfnas.commands.shared import (
     of_space,
     options,
     overwriting,
+    parse_shape,
     show,
+    skipping,
 )
 
 
 @click.command()
-@click.option("--data", help="Dataset, folder or .npz.  [default: fashion_mnist]")
+@click.option(
+    "--data",
+    help="Dataset, folder, .npz, tfds:NAME or module:function.  "
+    "[default: fashion_mnist]",
+)
+@click.option(
+    "--input",
+    "shape",
+    help="What images are resized to, such as 32x32x3.  [default: as the first one]",
+)
 @click.option("--table", "table_file", type=File, help="Latency table to price with.")
 @of_space
 @click.option("--config", type=File, help="TOML file of settings.")
@@ -53,8 +64,9 @@ from tfnas.commands.shared import (
 )
 @click.option("--run", "name", help="Name of the run.  [default: DATA-TARGET]")
 @click.option("--resume", is_flag=True, help="Go on with a run, the newest by default.")
-@options(overwriting, as_json)
+@options(skipping, overwriting, as_json)
 def search(
+    shape: str | None,
     table_file: Path | None,
     space: Path | None,
     config: Path | None,
@@ -68,15 +80,16 @@ def search(
 ) -> None:
     """Search one family of networks, for all budgets at once."""
     load_tensorflow()
-    from tfnas.workflow import Inputs, Manner, resume_search, start_search
+    from tfnas.inputs import Inputs
+    from tfnas.workflow import Manner, resume_search, start_search
 
-    manner = Manner(strategy, keep)
+    manner, input_shape = Manner(strategy, keep), parse_shape(shape)
     if resume:
         others = {"table": table_file, "space": space, "config": config}
-        wanted = given(**settings, **others, overwrite=overwrite)
+        wanted = given(**settings, **others, input=shape, overwrite=overwrite)
         run = resume_search(name, wanted, manner)
     else:
-        inputs = Inputs(given(**settings), config, table_file, space, name)
+        inputs = Inputs(given(**settings), config, table_file, space, name, input_shape)
         run = start_search(inputs, manner, overwrite=overwrite)
     state = run.load_state()
     seconds = state.search_seconds

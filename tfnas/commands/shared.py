@@ -4,9 +4,14 @@ import json
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+from tfnas.errors import SettingsError
+
+if TYPE_CHECKING:
+    from tfnas.gates import Gates
 
 Count = click.IntRange(min=1)
 OneOf = click.Choice
@@ -37,6 +42,19 @@ at_table = click.option(
     type=File,
     help="Table of the device they are for.  [default: that of the search]",
 )
+gating = options(
+    click.option(
+        "--max-accuracy-drop", type=float, help="Most points lost to quantization."
+    ),
+    click.option(
+        "--max-latency-error", type=float, help="Most per cent off the prediction."
+    ),
+    click.option(
+        "--require-full-int8",
+        is_flag=True,
+        help="Refuse what is not int8, or not whole on the accelerator.",
+    ),
+)
 of_device = options(
     click.option("--target", default="cpu", show_default=True, help="Its address."),
     click.option(
@@ -51,6 +69,45 @@ of_device = options(
     click.option("--delegate", help="ssh, edgetpu@ssh: library there."),
 )
 of_space = click.option("--space", type=File, help="TOML or JSON file of a cell space.")
+skipping = click.option(
+    "--skip-bad-images",
+    is_flag=True,
+    help="Leave out images of a folder that cannot be read.",
+)
+
+
+def make_gates(
+    max_accuracy_drop: float | None,
+    max_latency_error: float | None,
+    require_full_int8: bool,
+) -> "Gates":
+    """The gates of the options of `gating`."""
+    from tfnas.gates import Gates
+
+    return Gates(
+        accuracy_drop=max_accuracy_drop,
+        latency_error=max_latency_error,
+        full_int8=require_full_int8,
+    )
+
+
+def parse_shape(text: str | None) -> tuple[int, int, int] | None:
+    """The height, width and channels of an `--input`, where one was given.
+
+    Raises:
+        SettingsError: If it is written otherwise.
+    """
+    if text is None:
+        return None
+    try:
+        height, width, channels = (int(word) for word in text.lower().split("x"))
+    except ValueError:
+        raise SettingsError(
+            f"--input {text}: write height x width x channels, as 28x28x1"
+        ) from None
+    if min(height, width, channels) < 1:
+        raise SettingsError(f"--input {text}: every number must be 1 or more")
+    return height, width, channels
 
 
 def load_tensorflow() -> None:

@@ -1,0 +1,61 @@
+"""`tfnas benchmark`."""
+
+from pathlib import Path
+
+import click
+
+from tfnas.commands.shared import (
+    Count,
+    File,
+    as_json,
+    given,
+    load_tensorflow,
+    of_device,
+    options,
+    show,
+)
+from tfnas.errors import ModelError
+
+
+@click.command()
+@click.argument("models", nargs=-1, required=True, type=File)
+@click.option("--data", help="Dataset, folder or .npz whose test images to classify.")
+@click.option(
+    "--runs", type=Count, default=50, show_default=True, help="Timed runs in a round."
+)
+@click.option(
+    "--warmup", type=Count, default=10, show_default=True, help="Runs before them."
+)
+@options(of_device, as_json)
+def benchmark(
+    models: tuple[Path, ...],
+    data: str | None,
+    runs: int,
+    warmup: int,
+    target: str,
+    threads: int,
+    as_json: bool,
+    **device_options: str | None,
+) -> None:
+    """Set any .tflite MODELS side by side on a device."""
+    from tfnas.targets import get_target
+
+    flatbuffers = {str(path): _read(path) for path in models}
+    device = get_target(target, threads=threads, options=given(**device_options))
+    load_tensorflow()
+    from tfnas.benchmarking import benchmark as measured
+    from tfnas.cards import benchmark_text
+    from tfnas.data import load
+    from tfnas.inference import TfliteModel
+
+    shape = TfliteModel(next(iter(flatbuffers.values()))).input_shape if data else None
+    images = load(data, shape) if data else None
+    rows = measured(flatbuffers, device, images, runs=runs, warmup=warmup)
+    show(rows, benchmark_text(rows), as_json)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"Cannot read {path}: {error.strerror}") from error

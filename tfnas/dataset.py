@@ -1,0 +1,129 @@
+"""The images of a task, in memory: what every source of data comes to."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tfnas.errors import DataError
+from tfnas.space import CellSpace
+
+Images = NDArray[np.uint8]
+Labels = NDArray[np.int32]
+Part = tuple[Images, Labels]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Images of a task, in memory.
+
+    Attributes:
+        name: Where they come from.
+        x_train: Training images, shape `(num, height, width, channels)`, 0..255.
+        y_train: Their classes, shape `(num,)`.
+        x_test: Test images; seen only by the last check of an export.
+        y_test: Their classes.
+        classes: Names of the classes.
+        flip: Whether a mirrored image still shows its class (not so for digits).
+
+    Raises:
+        DataError: If images, labels and classes do not belong together.
+    """
+
+    name: str
+    x_train: Images
+    y_train: Labels
+    x_test: Images
+    y_test: Labels
+    classes: tuple[str, ...]
+    flip: bool = True
+
+    def __post_init__(self) -> None:
+        for part, x, y in (
+            ("training", self.x_train, self.y_train),
+            ("test", self.x_test, self.y_test),
+        ):
+            if x.ndim != 4 or len(x) != len(y) or len(x) == 0:
+                raise DataError(
+                    f"{self.name}: the {part} set has images of shape {x.shape} and "
+                    f"{len(y)} labels; needed (num, height, width, channels), num > 0"
+                )
+            if x.shape[1:] != self.x_train.shape[1:]:
+                raise DataError(
+                    f"{self.name}: test images of shape {x.shape[1:]} cannot be those "
+                    f"of a task with training images of {self.x_train.shape[1:]}"
+                )
+            if y.min() < 0 or y.max() >= len(self.classes):
+                raise DataError(
+                    f"{self.name}: {part} labels go from {y.min()} to {y.max()}, but "
+                    f"those of {len(self.classes)} classes from 0 to "
+                    f"{len(self.classes) - 1}"
+                )
+        if len(self.classes) < 2:
+            raise DataError(
+                f"{self.name} has one class alone: there is nothing to tell apart"
+            )
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of an image."""
+        height, width, channels = self.x_train.shape[1:]
+        return height, width, channels
+
+    def require(self, space: CellSpace) -> None:
+        """Refuse a space whose images or classes are others.
+
+        Raises:
+            DataError: If they are.
+        """
+        found = (self.input_shape, len(self.classes))
+        if found != (space.input_shape, space.num_classes):
+            raise DataError(
+                f"{self.name} has images of {found[0]} in {found[1]} classes, but the "
+                f"space has {space.input_shape} and {space.num_classes}. "
+                "Profile a space for this data, or give another --data."
+            )
+
+
+def from_arrays(
+    name: str, arrays: Sequence[Any], classes: tuple[str, ...], flip: bool = True
+) -> Dataset:
+    """A dataset of plain arrays, where grey images may lack the axis of channels.
+
+    Args:
+        name: Where they come from.
+        arrays: Training images, their labels, test images, their labels.
+        classes: Names of the classes.
+        flip: Whether a mirrored image still shows its class.
+    """
+    x, y, x_test, y_test = arrays
+    images = [part[..., None] if part.ndim == 3 else part for part in (x, x_test)]
+    labels = [np.asarray(part, np.int32).reshape(-1) for part in (y, y_test)]
+    return Dataset(name, images[0], labels[0], images[1], labels[1], classes, flip)
+
+
+def with_test_set(
+    name: str, train: Part, test: Part | None, classes: tuple[str, ...]
+) -> Dataset:
+    """A dataset of two sets, or of one: then a fifth of it, always the same, is tested.
+
+    Args:
+        name: Where they come from.
+        train: Images, 0..255, shape `(num, height, width, channels)`, and their
+            classes, shape `(num,)`.
+        test: The same of the test set, None where there is none.
+        classes: Names of the classes.
+    """
+    if test is not None:
+        return Dataset(name, *train, *test, classes)
+    x, y = train
+    order = np.random.default_rng(0).permutation(len(x))
+    first, rest = np.split(order, [max(1, len(x) // 5)])
+    return Dataset(name, x[rest], y[rest], x[first], y[first], classes)
+
+
+def numbers(count: int) -> tuple[str, ...]:
+    """Names of classes that have none: `"0"`, `"1"`, ..."""
+    return tuple(str(number) for number in range(count))

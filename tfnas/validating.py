@@ -1,0 +1,54 @@
+"""An exported member, checked again from its files."""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from tfnas.data import load
+from tfnas.errors import RunError
+from tfnas.files import read_json
+from tfnas.quantize import INT8
+from tfnas.tflite import check_int8
+from tfnas.train import accuracy
+from tfnas.verify import Place, check
+
+# What may differ a little from one check to the next.
+_NOISY = ("measured_latency_ms", "peak_memory_bytes")
+
+
+def validate(folder: Path, source: str | None = None) -> dict[str, Any]:
+    """Repeat the checks of an export.
+
+    Args:
+        folder: What `export` made.
+        source: Data; that of the export by default.
+
+    Returns:
+        The card with what was seen now, and under `differs` what the card says of facts
+        that are no longer so.
+
+    Raises:
+        RunError: If the folder holds no export, or a file of it is missing.
+        ModelError: If the model is called int8 and is not.
+    """
+    card: dict[str, Any] = read_json(folder / "card.json", "card", RunError)
+    try:
+        flatbuffer = (folder / card["file"]).read_bytes()
+    except OSError as error:
+        raise RunError(f"{folder} lacks {card['file']}: export it again.") from error
+    if card["precision"] == INT8:
+        check_int8(flatbuffer)
+    model = keras.models.load_model(folder / "model.keras")
+    data = load(source or card["source"], model.input_shape[1:])
+    place = Place(card["target"], card["table_kind"], card["device"], card["reach"])
+    seen, _ = check(flatbuffer, place, data)
+    seen["float_accuracy"] = accuracy(model, data.x_test, data.y_test)
+    if card["precision"] == INT8:
+        seen["int8_accuracy"] = seen["tflite_accuracy"]
+    differs = {
+        name: card[name]
+        for name, value in seen.items()
+        if card[name] != value and name not in _NOISY
+    }
+    return {**card, **seen, "folder": str(folder), "differs": differs}

@@ -1,0 +1,91 @@
+"""Whether limits are kept, and whether a chosen member beats chance.
+
+Limits spread evenly over the space's range are asked for one by one, and each member is
+exported as `tfnas export --max-latency` does it. Some of them are set beside a random
+network of the same predicted latency, trained equally and measured on the same device.
+Exports stay in the run, so that the command goes on where it was.
+"""
+
+import json
+import random
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from chance import same_latency
+
+from tfnas.calibration import spearman
+from tfnas.config import TrainConfig
+from tfnas.export import export_member
+from tfnas.limits import Ask, Limits
+from tfnas.member import Member
+from tfnas.runs import Run
+from tfnas.taking import Shelf
+from tfnas.train import named_weights
+from tfnas.workflow import export_asked, space_ranges
+
+
+def limits_over(run: Run, count: int) -> list[float]:
+    """Limits in ms from a little above the fastest network to the slowest."""
+    found = space_ranges(run.load_table())["latency_ms"]
+    interval = 1 + run.load_table().calibration.interval
+    low, high = 1.02 * interval * found["min"], interval * found["max"]
+    return [float(f"{ms:.4g}") for ms in np.linspace(low, high, count)]
+
+
+def rival_of(card: dict[str, Any], shelf: Shelf, config: TrainConfig) -> dict[str, Any]:
+    """The card of a random network that is predicted to take as long."""
+    asked = Ask(None, Limits(latency_ms=card["limits"]["latency_ms"]))
+    member = shelf.take(asked)
+    rng = random.Random(card["limits"]["latency_ms"])
+    drawn = same_latency(shelf.table, rng)(member.budget, member.architecture)
+    other = Member(drawn, member.budget, shelf.table, replace(asked.limits, params=1e9))
+    weights = named_weights(shelf.search.supernet)
+    return export_member(other, shelf.data, config, shelf.run, weights=weights)
+
+
+@click.command()
+@click.argument("run", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--limits", "count", default=20, show_default=True, help="How many.")
+@click.option("--rivals", default=8, show_default=True, help="Pairs with chance.")
+@click.option("--epochs", default=1, show_default=True, help="Of every training.")
+@click.option("--part", nargs=2, default=(0, 1), help="Which of how many parts.")
+def main(
+    run: Path, count: int, rivals: int, epochs: int, part: tuple[int, int]
+) -> None:
+    """Export a member of RUN for every limit, and rivals of some, and compare."""
+    folder, config = Run(run), TrainConfig(epochs=epochs)
+    wanted = limits_over(folder, count)
+    mine = wanted[part[0] :: part[1]]
+    cards = []
+    for limit in mine:
+        asked = [Ask(None, Limits(latency_ms=limit))]
+        (card,) = export_asked(folder, asked, config)
+        cards.append(card)
+        print(
+            f"limit {limit:.4g} ms: predicted {card['predicted_latency_ms']:.4g}, "
+            f"measured {card['measured_latency_ms']:.4g} ms, "
+            f"{card['int8_accuracy']:.2%}",
+            flush=True,
+        )
+    kept = [c["measured_latency_ms"] <= c["limits"]["latency_ms"] for c in cards]
+    scores = [card["int8_accuracy"] for card in cards]
+    print(f"{sum(kept)} of {len(kept)} limits kept")
+    print(f"rank correlation of limit and accuracy: {spearman(mine, scores):.3f}")
+    shelf, gains = Shelf(folder), []
+    picks = np.linspace(1, len(cards) - 2, -(-rivals // part[1])).round().astype(int)
+    for card in (cards[pick] for pick in sorted(set(picks.tolist()))):
+        rival = rival_of(card, shelf, config)
+        gains.append(100 * (card["int8_accuracy"] - rival["int8_accuracy"]))
+        times = [c["measured_latency_ms"] for c in (card, rival)]
+        print(json.dumps({"gain": gains[-1], "measured_ms": times}), flush=True)
+    print(
+        f"chosen over random: {np.mean(gains):+.2f} points on the mean, "
+        f"{sum(gain > 0 for gain in gains)} of {len(gains)} won"
+    )
+
+
+if __name__ == "__main__":
+    main()
