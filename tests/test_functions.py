@@ -170,3 +170,14 @@ def test_what_a_users_function_raises_is_the_users_to_read(tmp_path, monkeypatch
 
     with pytest.raises(IndexError):
         load(f"{name}:pets")
+
+
+def test_what_a_function_prints_is_kept_off_stdout(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    name = f"module{next(NUMBER)}"
+    (tmp_path / f"{name}.py").write_text("def pets():\n    print('loading')\n")
+
+    with pytest.raises(DataError, match=r"returned \(NoneType\)"):
+        load(f"{name}:pets")
+
+    assert capsys.readouterr().out == ""

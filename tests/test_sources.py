@@ -30,6 +30,7 @@ class Builder:
         self.splits = splits
 
     def download_and_prepare(self):
+        print("Downloading and preparing dataset")
         if isinstance(self.splits, Exception):
             raise self.splits
         self.info.splits = self.splits
@@ -85,6 +86,16 @@ def test_the_test_split_is_test_or_validation_or_a_fifth(catalogue, splits, size
     assert np.all(data.x_train[:, 0, 0, 0] % 2 == data.y_train)
 
 
+def test_stdout_is_kept_for_results(catalogue, capsys):
+    catalogue["beans"] = Builder({"train": 10})
+
+    load("tfds:beans")
+
+    written = capsys.readouterr()
+    assert written.out == ""
+    assert "Downloading and preparing" in written.err
+
+
 def test_a_name_with_configuration_and_version_gets_another_size(catalogue):
     catalogue["beans/small:1.0.0"] = Builder({"train": 10})
 
@@ -104,9 +115,10 @@ NOT_LABELLED = "does not give images with one class each; it has"
 @pytest.mark.parametrize(
     ("builder", "message"),
     [
-        (None, r"beans cannot be had: Dataset beans not found\. Available .*catalog"),
+        (None, r"cannot be had: Dataset beans not found\. \(names stand at .*catalog"),
         (Builder(OSError("no network")), "cannot be had: no network"),
-        (Builder(AssertionError("manual\ndir")), "cannot be had: manual dir"),
+        (Builder(AssertionError("by hand\nfrom")), r"cannot be had: by hand \(names"),
+        (Builder(AssertionError()), r"cannot be had: AssertionError \(names"),
         (Builder(ImportError("No module named 'x'")), "cannot be had: No module"),
         (Builder({"test": 3}), "has no split train, but test"),
         (Builder({"train": 3}, supervised_keys=None), NOT_LABELLED),

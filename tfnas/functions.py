@@ -4,7 +4,7 @@ import inspect
 import re
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,8 @@ def read_function(source: str, shape: tuple[int, int, int] | None = None) -> Dat
         DataError: If there is no such function, or it returns anything else. What the
             function itself raises is passed on, for it is the user's to read.
     """
-    with _current_folder_importable():
+    # What it prints is for people; results alone go to stdout.
+    with _current_folder_importable(), redirect_stdout(sys.stderr):
         returned = _function(source)()
         parts = [*returned] if isinstance(returned, tuple | list) else [returned]
         train, test, names = [*parts, None, None, None][:3]

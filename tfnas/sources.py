@@ -1,7 +1,8 @@
 """Data from an .npz file, or from tensorflow-datasets."""
 
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from importlib import import_module
 from pathlib import Path
 from textwrap import shorten
@@ -84,12 +85,14 @@ def read_tfds(source: str, shape: Shape | None = None) -> Dataset:
 @contextmanager
 def _refusals(source: str) -> Iterator[None]:
     try:
-        yield
+        with redirect_stdout(sys.stderr):  # results alone go to stdout
+            yield
     # An AssertionError is how it refuses a version, and files to be got by hand.
     except (ImportError, OSError, ValueError, AssertionError) as error:
+        first, *_ = [*str(error).splitlines(), type(error).__name__]
         raise DataError(
-            f"{source} cannot be had: {shorten(str(error), 200)}. Names stand at "
-            "https://www.tensorflow.org/datasets/catalog"
+            f"{source} cannot be had: {shorten(first, 200)} (names stand at "
+            "https://www.tensorflow.org/datasets/catalog)"
         ) from error
 
 
