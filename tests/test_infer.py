@@ -226,6 +226,26 @@ def test_pillow_is_asked_for_grey_or_colour(monkeypatch, mode, wanted):
     assert image.shape == (4, 5, 1 if wanted == "L" else 3)
 
 
+def test_sixteen_bits_of_pillow_become_eight(monkeypatch):
+    class Opened:
+        """Stand-in for a grey image of Pillow with 16 bits."""
+
+        mode = "I;16"
+
+        def __array__(self, dtype=None, copy=None):
+            return np.array([[0, 255, 256, 65535]], np.uint16)
+
+    module = ModuleType("PIL.Image")
+    module.open = lambda path: nullcontext(Opened())
+    monkeypatch.setitem(sys.modules, "PIL", SimpleNamespace(Image=module))
+    monkeypatch.setitem(sys.modules, "PIL.Image", module)
+
+    image = infer.read_image(Path("a.png"))
+
+    assert image.dtype == np.uint8
+    assert image[0, :, 0].tolist() == [0, 0, 1, 255]
+
+
 def test_the_script_is_python_of_boards_and_needs_numpy_alone():
     tree = ast.parse(INFER.read_text(encoding="utf-8"), feature_version=(3, 7))
     names = {

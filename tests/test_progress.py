@@ -64,3 +64,10 @@ def test_every_epoch_has_the_same_title(capsys):
     written = capsys.readouterr().err
     assert "Search 1/2: 0 %" in written
     assert "Search 2/2: 100 %" in written
+
+
+def test_what_is_done_before_the_delay_has_passed_shows_nothing(capsys):
+    for delay_s in (60, 0):
+        with bar(3, "Read", delay_s=delay_s) as line:
+            line.update(3)
+        assert ("Read" in capsys.readouterr().err) == (delay_s == 0)

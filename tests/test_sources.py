@@ -30,7 +30,7 @@ class Builder:
         self.splits = splits
 
     def download_and_prepare(self):
-        print("Downloading and preparing dataset")
+        sys.stdout.write("Downloading and preparing dataset\n")
         if isinstance(self.splits, Exception):
             raise self.splits
         self.info.splits = self.splits

@@ -70,6 +70,8 @@ def read_with_pillow(path: Path) -> Any:
             "(pip install pillow)" % path
         ) from None
     with module.open(str(path)) as image:
+        if image.mode.startswith("I"):  # 16 bits, which convert() would cut off at 255
+            return (np.asarray(image) >> 8).astype(np.uint8)
         grey = image.mode in ("1", "L", "LA")
         return np.asarray(image.convert("L" if grey else "RGB"))
 
