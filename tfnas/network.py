@@ -74,7 +74,9 @@ def edge_name(cell: Cell, choice: Choice) -> str:
     return f"cell{cell.index}_edge{choice.source}to{choice.node}"
 
 
-def build(architecture: Architecture, *, layers: Any = keras.layers) -> keras.Model:
+def build(
+    architecture: Architecture, *, layers: Any = keras.layers, model: Any = keras.Model
+) -> Any:
     """Make the network of an architecture from standard layers, freshly initialized.
 
     Edges with `none`, and edges from nodes nothing reaches, are left out.
@@ -82,6 +84,7 @@ def build(architecture: Architecture, *, layers: Any = keras.layers) -> keras.Mo
     Args:
         architecture: One op for every choice.
         layers: Module the layers come from.
+        model: The class of models that goes with them.
 
     Returns:
         Model from images, shape `(batch, height, width, channels)`, pixels in 0..1, to
@@ -97,7 +100,7 @@ def build(architecture: Architecture, *, layers: Any = keras.layers) -> keras.Mo
         return run(op_chain(op, layers, cell.channels, stride, name), x)
 
     image = layers.Input(architecture.space.input_shape, name="image")
-    return keras.Model(image, wire(architecture.space, image, edge, layers))
+    return model(image, wire(architecture.space, image, edge, layers))
 
 
 def count_macs(model: Any) -> int:
