@@ -320,7 +320,9 @@ def test_a_limit_that_none_can_keep_says_what_the_fastest_needs(inside):
 
     assert result.exit_code == 2
     last = result.stderr.splitlines()[-1]
-    assert last.startswith("Error: No member keeps latency_ms 0.001. The fastest needs")
+    assert last.startswith(
+        "Error: No network keeps latency_ms 0.001. The fastest needs"
+    )
 
 
 def test_budgets_and_limits_combine(inside):

@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -10,7 +11,7 @@ from tfnas.architecture import Architecture
 from tfnas.cards import card_text, sentence
 from tfnas.config import SearchConfig, TrainConfig
 from tfnas.errors import LimitError, TargetError, TfnasError
-from tfnas.export import export_member
+from tfnas.export import export_member, require_untrained, untrained_bytes
 from tfnas.limits import Limits
 from tfnas.measurement import Measurement
 from tfnas.member import Member
@@ -202,6 +203,67 @@ def test_a_member_that_breaks_a_limit_is_refused_before_it_is_trained(
 
     with pytest.raises(LimitError, match=message):
         export_member(limited(**limits), tiny_data, TrainConfig(), run)
+
+
+@pytest.mark.parametrize(
+    ("member", "quantize", "message"),
+    [
+        (limited(latency_ms=1000.0), "float32", "A limit in time is on int8"),
+        (
+            replace(TAKEN, table=stand_in_table(TINY, target="ethos-u55-64")),
+            "float16",
+            "ethos-u55-64 runs int8 alone",
+        ),
+        (TAKEN, "qat", r"pip install 'tfnas\[qat\]'"),
+    ],
+)
+def test_what_is_impossible_is_refused_before_it_is_trained(
+    tmp_path, tiny_data, monkeypatch, member, quantize, message
+):
+    run, config = Run(tmp_path), TrainConfig(quantize=quantize)
+    run.create(SearchConfig(), stand_in_table(TINY))
+    monkeypatch.setattr("tfnas.export.train_member", None)
+    monkeypatch.setattr("tfnas.deploying.find_spec", lambda package: None)
+
+    with pytest.raises(TfnasError, match=message):
+        export_member(member, tiny_data, config, run)
+
+
+def test_a_limit_on_size_is_held_against_the_precision_that_is_handed_over():
+    sizes = {p: untrained_bytes(TAKEN, p)["size_bytes"] for p in ("int8", "float32")}
+    small, large = sorted(sizes, key=sizes.get)
+    between = limited(size_bytes=sizes[small])
+
+    assert sizes[small] < sizes[large]
+    require_untrained(between, small)
+    with pytest.raises(LimitError, match="bytes of flash"):
+        require_untrained(between, large)
+
+
+def test_memory_is_told_without_measuring_time(monkeypatch):
+    monkeypatch.setattr("tfnas.export.on_target", None)
+
+    assert untrained_bytes(TAKEN)["size_bytes"] > 0
+
+
+def test_an_export_in_another_precision_leaves_no_older_model(tmp_path, tiny_data):
+    run = Run(tmp_path)
+    run.create(SearchConfig(), stand_in_table(TINY))
+    for precision in ("int8", "float16"):
+        config = TrainConfig(epochs=0, quantize=precision)
+        card = export_member(TAKEN, tiny_data, config, run, overwrite=True)
+
+    models = [path.name for path in Path(card["folder"]).glob("*.tflite")]
+    assert models == ["model_float16.tflite"]
+
+
+def test_other_images_of_one_name_are_another_export(exported, tiny_data):
+    run, config, _ = exported
+    changed = replace(tiny_data, x_train=255 - tiny_data.x_train)
+
+    assert replace(tiny_data).fingerprint == tiny_data.fingerprint
+    with pytest.raises(TfnasError, match=r"card\.json exists. Add --overwrite"):
+        export_member(TAKEN, changed, config, run)
 
 
 def test_a_member_that_keeps_its_limits_says_so(tmp_path, tiny_data):

@@ -123,7 +123,18 @@ def test_the_best_member_within_a_limit_is_taken_by_its_upper_end():
 
 
 def test_what_a_limit_forbids_is_said_with_what_the_fastest_needs():
-    with pytest.raises(LimitError, match=r"No member keeps latency_ms 1\. The fastest"):
+    with pytest.raises(
+        LimitError, match=r"No network keeps latency_ms 1\. The fastest"
+    ):
+        chosen(1.0)
+
+
+def test_what_the_fastest_needs_is_that_of_the_space_not_of_the_family():
+    cheapest = Architecture(TINY, (1, 1, 1, 1))
+    ms = stand_in_table(TINY).predict(cheapest).latency_ms
+
+    assert cheapest not in pools_and_convolutions().members
+    with pytest.raises(LimitError, match=f"The fastest needs {ms:.3f} ms"):
         chosen(1.0)
 
 

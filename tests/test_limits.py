@@ -1,7 +1,7 @@
 import pytest
 
 from tfnas.errors import LimitError, SettingsError
-from tfnas.limits import Ask, Limits, asks
+from tfnas.limits import Limits, Request, combine
 
 FACTS = {"predicted_high_ms": 2.5, "params": 1000}
 
@@ -29,16 +29,16 @@ def test_points_and_latencies_are_combined_under_the_other_limits():
     points = [(1.0, 0.0), (0.0, 1.0)]
     limits = Limits(params=5)
 
-    assert asks(points, [2.0], limits) == [
-        Ask(point, Limits(params=5, latency_ms=2.0)) for point in points
+    assert combine(points, [2.0], limits) == [
+        Request(point, Limits(params=5, latency_ms=2.0)) for point in points
     ]
-    assert asks([], [2.0, 3.0], limits) == [
-        Ask(None, Limits(params=5, latency_ms=ms)) for ms in (2.0, 3.0)
+    assert combine([], [2.0, 3.0], limits) == [
+        Request(None, Limits(params=5, latency_ms=ms)) for ms in (2.0, 3.0)
     ]
-    assert asks(points[:1], [], limits) == [Ask(points[0], limits)]
-    assert asks([], [], limits) == [Ask(None, limits)]
+    assert combine(points[:1], [], limits) == [Request(points[0], limits)]
+    assert combine([], [], limits) == [Request(None, limits)]
 
 
 def test_asking_for_nothing_is_an_error():
     with pytest.raises(SettingsError, match="--budget, or a limit such as"):
-        asks([], [], Limits())
+        combine([], [], Limits())

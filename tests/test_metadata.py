@@ -3,7 +3,7 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 from tfnas.errors import ModelError
-from tfnas.inference import TfliteModel
+from tfnas.interpreter import TfliteModel
 from tfnas.metadata import read_metadata, write_metadata
 from tfnas.site_models import site_model
 from tfnas.space import Site

@@ -97,6 +97,14 @@ def test_the_damaged_image_was_named_by_search_and_export(work):
         ]
 
 
+def test_an_export_of_a_damaged_folder_can_be_checked_again(inside):
+    (card,) = json.loads(inside[2].stdout)
+    checked = json.loads(succeed("validate", card["folder"], "--json").stdout)
+
+    assert card["skip_bad_images"]
+    assert checked["differs"] == {}
+
+
 def test_the_exports_script_classifies_where_tfnas_is_not(work, tmp_path):
     folder, _, exported = work
     (card,) = json.loads(exported.stdout)

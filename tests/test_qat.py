@@ -14,7 +14,7 @@ from tfnas.architecture import Architecture
 from tfnas.callbacks import Progress
 from tfnas.config import TrainConfig
 from tfnas.errors import ModelError, SettingsError
-from tfnas.inference import TfliteModel, tflite_accuracy
+from tfnas.interpreter import TfliteModel, tflite_accuracy
 from tfnas.network import build
 from tfnas.space import CellSpace
 from tfnas.tflite import check_int8, convert_int8

@@ -7,7 +7,7 @@ import tensorflow as tf
 from keras import layers
 
 from tfnas.errors import ModelError
-from tfnas.inference import TfliteModel
+from tfnas.interpreter import TfliteModel
 from tfnas.quiet import quiet
 from tfnas.tflite import check_int8, convert_float, convert_int8, graph
 

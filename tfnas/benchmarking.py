@@ -9,7 +9,7 @@ import numpy as np
 
 from tfnas.data import Dataset
 from tfnas.errors import DataError, ModelError
-from tfnas.inference import TfliteModel, tflite_accuracy
+from tfnas.interpreter import TfliteModel, tflite_accuracy
 from tfnas.journal import Journal
 from tfnas.measurement import UNUSABLE, Measurement
 from tfnas.measuring import measure

@@ -7,20 +7,19 @@ from typing import Any
 
 def card_text(card: Mapping[str, Any]) -> str:
     """The card for people, in Markdown."""
-    shares = ", ".join(f"{op} {share:.3g}" for op, share in card["budget"].items())
     counts = ", ".join(f"{count} {op}" for op, count in card["op_counts"].items())
     measured, estimated = card["measured_latency_ms"], card["estimated_latency_ms"]
     latency = "not measured" if measured is None else f"{measured:.3f} ms"
     if estimated is not None:
         latency = f"not measured; the whole network is estimated at {estimated:.3f} ms"
-    limits = ", ".join(f"{name} {most:,g}" for name, most in card["limits"].items())
+    limits = _limits(card)
     if limits and card["repaired_choices"]:
         limits += f" ({card['repaired_choices']} choices changed to keep them)"
     memory = "not known (pip install 'tfnas[micro]')"
     if (arena := card["arena_bytes"]) is not None:
         memory = f"{arena:,} bytes for activations, by {card['arena_by']}"
     rows = {
-        "Budget": f"{shares} ({card['budget_means']})",
+        "Budget": f"{_shares(card)} ({card['budget_means']})",
         "Limits": limits or "none",
         "Ops": counts,
         "Parameters": f"{card['params']:,}, of them {card['op_params']:,} in the ops",
@@ -44,12 +43,21 @@ def card_text(card: Mapping[str, Any]) -> str:
     return f"{sentence(card)}\n\n| | |\n|---|---|\n{table}\n"
 
 
+def _shares(card: Mapping[str, Any]) -> str:
+    return ", ".join(f"{op} {share:.3g}" for op, share in card["budget"].items())
+
+
+def _limits(card: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {most:,g}" for name, most in card["limits"].items())
+
+
 def member_line(facts: Mapping[str, Any]) -> str:
     """What is known of an untrained member, in two lines."""
     budget = ",".join(f"{share:.3g}" for share in facts["budget"].values())
+    wanted = f"{_limits(facts)} by {budget}" if facts["limits"] else budget
     counts = ", ".join(f"{count} {op}" for op, count in facts["op_counts"].items())
     return (
-        f"{budget}: {counts}; {facts['params']:,} parameters "
+        f"{wanted}: {counts}; {facts['params']:,} parameters "
         f"({facts['op_params']:,} in ops); {facts['predicted_latency_ms']:.3f} ms "
         f"({facts['predicted_low_ms']:.3f} to {facts['predicted_high_ms']:.3f})\n"
         f"  {facts['budget_means']}"
@@ -68,9 +76,9 @@ def sentence(card: Mapping[str, Any]) -> str:
         latency = f"is estimated to take {estimated:.3f} ms ({predicted} by its sites)"
     else:
         latency = f"is predicted to take {predicted} ms"
-    shares = ", ".join(f"{op} {share:.3g}" for op, share in card["budget"].items())
+    wanted = f"within {_limits(card)}" if card["limits"] else f"for {_shares(card)}"
     return (
-        f"The network for {shares} has {counts} and {card['params']:,} parameters; it "
+        f"The network {wanted} has {counts} and {card['params']:,} parameters; it "
         f"classifies {card['tflite_accuracy']:.1%} of "
         f"{card['test_images']:,} test images in {card['precision']} "
         f"({card['float_accuracy']:.1%} in float), {latency} on {card['target']} and "

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 
+import numpy as np
+
 from tfnas.architecture import Architecture
 from tfnas.errors import LimitError
-from tfnas.families import Family, Score
+from tfnas.families import Family, Score, extreme
 from tfnas.family import single_changes
 from tfnas.limits import Limits
 from tfnas.member import priced
@@ -103,11 +105,15 @@ def _burden(
 
 
 def _impossible(family: Family, limits: Limits) -> str:
-    fastest = family.by_latency[0]
+    ends = [family.by_latency[0], extreme(family.table, np.nanargmin)]
+    fastest = min(
+        (network for network in ends if network is not None),
+        key=lambda network: family.table.predict(network).latency_ms,
+    )
     facts = priced(fastest, family.table)
     asked = ", ".join(f"{name} {value:,g}" for name, value in limits.given.items())
     return (
-        f"No member keeps {asked}. The fastest needs "
+        f"No network keeps {asked}. The fastest needs "
         f"{facts['predicted_latency_ms']:.3f} ms ({facts['predicted_low_ms']:.3f} to "
         f"{facts['predicted_high_ms']:.3f}) and {facts['params']:,} parameters."
     )

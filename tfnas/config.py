@@ -146,7 +146,9 @@ class TrainConfig(Settings):
         lr: Highest learning rate; a cosine anneals it to 0.
         weight_decay: Decoupled weight decay.
         from_scratch: Start from fresh weights instead of the supernet's.
-        quantize: `int8`, after training; or `dynamic`, `float16`, `float32`.
+        quantize: `auto`; `int8`, after training; `qat`, int8 in training; `dynamic`,
+            `float16` or `float32`.
+        max_accuracy_drop: Points of accuracy, in per cent, that `auto` lets int8 cost.
         seed: Of weights, augmentation and shuffling.
     """
 
@@ -155,5 +157,6 @@ class TrainConfig(Settings):
     lr: float = 0.05
     weight_decay: float = 3e-4
     from_scratch: bool = False
-    quantize: str = _one_of("int8", "dynamic", "float16", "float32")
+    quantize: str = _one_of("auto", "int8", "qat", "dynamic", "float16", "float32")
+    max_accuracy_drop: float = 0.5
     seed: int = 0

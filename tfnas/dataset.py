@@ -1,5 +1,6 @@
 """The images of a task, in memory: what every source of data comes to."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -71,6 +72,15 @@ class Dataset:
         """Height, width and channels of an image."""
         height, width, channels = self.x_train.shape[1:]
         return height, width, channels
+
+    @property
+    def fingerprint(self) -> str:
+        """Eight hex digits that two datasets share only if all images are equal."""
+        parts = (self.x_train, self.y_train, self.x_test, self.y_test)
+        digest = hashlib.sha256(repr((self.classes, self.flip)).encode())
+        for part in parts:
+            digest.update(repr(part.shape).encode() + np.ascontiguousarray(part).data)
+        return digest.hexdigest()[:8]
 
     def require(self, space: CellSpace) -> None:
         """Refuse a space whose images or classes are others.

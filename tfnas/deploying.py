@@ -1,13 +1,22 @@
 """A trained float member -> the .tflite that is handed over."""
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
+import numpy as np
+
+from tfnas.architecture import Architecture
 from tfnas.config import TrainConfig
 from tfnas.data import Dataset
-from tfnas.quantize import quantize
+from tfnas.interpreter import tflite_accuracy
+from tfnas.progress import say
+from tfnas.quantize import INT8, quantize
+from tfnas.train import accuracy
 
 FLOATS = ("dynamic", "float16", "float32")
+AWARE = "qat"
+_SAMPLE = 2000
 
 
 @dataclass(frozen=True)
@@ -17,41 +26,91 @@ class Deployed:
     Attributes:
         flatbuffer: The model.
         precision: `int8`, `dynamic`, `float16` or `float32`.
+        quantization: `post-training`, `quantization-aware` or `none`.
     """
 
     flatbuffer: bytes
     precision: str
+    quantization: str = "post-training"
 
     @property
     def file(self) -> str:
         """Its file name."""
         return f"model_{self.precision}.tflite"
 
-    @property
-    def quantization(self) -> str:
-        """`post-training`, or `none` where it computes in float."""
-        return "none" if self.precision.startswith("float") else "post-training"
-
 
 def deploy(
-    model: Any, data: Dataset, config: TrainConfig, *, per_tensor_dense: bool = False
+    model: Any,
+    architecture: Architecture,
+    data: Dataset,
+    config: TrainConfig,
+    *,
+    per_tensor_dense: bool = False,
 ) -> Deployed:
     """Convert a member as the settings say; the test set is not looked at.
 
+    `auto` quantizes after training. Where that costs more accuracy on training images
+    than `max_accuracy_drop`, it trains on with int8 in the loop.
+
     Args:
         model: The trained member.
+        architecture: What it is.
         data: Gives training images.
         config: Says how.
         per_tensor_dense: What the target asks of dense layers.
 
     Raises:
         ModelError: If int8 was asked for, and an op or a tensor stayed float.
+        SettingsError: If training with int8 was asked for and cannot be had.
     """
-    flatbuffer = quantize(
-        model,
-        data,
-        config.seed,
-        precision=config.quantize,
-        per_tensor_dense=per_tensor_dense,
+    if config.quantize in FLOATS:
+        flatbuffer = quantize(model, data, precision=config.quantize)
+        how = "post-training" if config.quantize == "dynamic" else "none"
+        return Deployed(flatbuffer, config.quantize, how)
+    if config.quantize != AWARE:
+        flatbuffer = quantize(
+            model, data, config.seed, per_tensor_dense=per_tensor_dense
+        )
+        if config.quantize == INT8 or not _costs_too_much(
+            model, flatbuffer, data, config
+        ):
+            return Deployed(flatbuffer, INT8)
+    from tfnas.qat import fine_tune  # needs packages that nothing else does
+
+    flatbuffer = fine_tune(
+        model, architecture, data, config, per_tensor_dense=per_tensor_dense
     )
-    return Deployed(flatbuffer, config.quantize)
+    return Deployed(flatbuffer, INT8, "quantization-aware")
+
+
+def _costs_too_much(
+    model: Any, flatbuffer: bytes, data: Dataset, config: TrainConfig
+) -> bool:
+    """Whether int8 is to be trained, and can be."""
+    lost = accuracy_drop(model, flatbuffer, data, config.seed)
+    if lost <= config.max_accuracy_drop:
+        return False
+    lacks = missing_for_qat()
+    say(
+        f"Int8 costs {lost:.2f} points on training images. "
+        + (f"Left so: {lacks}" if lacks else "Training on with int8 in the loop")
+    )
+    return not lacks
+
+
+def accuracy_drop(model: Any, flatbuffer: bytes, data: Dataset, seed: int = 0) -> float:
+    """Points of accuracy, in per cent, that a .tflite loses on training images."""
+    picks = np.random.default_rng(seed).permutation(len(data.x_train))[:_SAMPLE]
+    x, y = data.x_train[picks], data.y_train[picks]
+    return 100 * (accuracy(model, x, y) - tflite_accuracy(flatbuffer, x, y))
+
+
+def missing_for_qat() -> str:
+    """What training with int8 lacks here; empty where nothing does."""
+    packages = ("tf_keras", "tensorflow_model_optimization")
+    if all(find_spec(package) for package in packages):
+        return ""
+    return (
+        "Training with int8 in the loop needs packages that are not installed: "
+        "pip install 'tfnas[qat]'"
+    )

@@ -14,7 +14,7 @@ from tfnas.callbacks import Progress
 from tfnas.cards import card_text
 from tfnas.config import TrainConfig
 from tfnas.data import Dataset
-from tfnas.deploying import FLOATS, deploy
+from tfnas.deploying import AWARE, FLOATS, deploy, missing_for_qat
 from tfnas.errors import RunError, SettingsError
 from tfnas.files import (
     read_json,
@@ -27,10 +27,13 @@ from tfnas.files import (
 from tfnas.handover import hand_over
 from tfnas.member import Member, priced
 from tfnas.metadata import write_metadata
+from tfnas.network import build
 from tfnas.progress import say
+from tfnas.quantize import INT8
 from tfnas.runs import Run
 from tfnas.site_models import network_model
 from tfnas.targets import target_class
+from tfnas.tflite import convert_float
 from tfnas.train import Weights, accuracy, train_member
 from tfnas.verify import Place, check, memory_facts, on_target
 
@@ -45,6 +48,7 @@ def export_member(
     *,
     weights: Weights | None = None,
     source: str = "",
+    skip_bad_images: bool = False,
     overwrite: bool = False,
 ) -> dict[str, Any]:
     """Train, quantize, check, measure and write one member.
@@ -59,6 +63,7 @@ def export_member(
         run: Its `exports` folder takes the member's folder.
         weights: Where training starts from; fresh weights where None.
         source: What the data was loaded by, for a later check.
+        skip_bad_images: Whether some of it was left out.
         overwrite: Replace an export of the same point.
 
     Returns:
@@ -72,24 +77,23 @@ def export_member(
     data.require(architecture.space)
     folder = run.exports / member.name
     made_from = _digest(
-        *(config.dumps(), architecture.indices, data.name, state.epochs),
+        *(config.dumps(), architecture.indices, data.fingerprint, state.epochs),
         *(table.device, member.limits),
     )
     if (card := _exported(folder, made_from)) and not overwrite:
         return card
     refuse_overwrite(folder / "card.json", overwrite)
-    if config.quantize in FLOATS and target_class(table.target).suffix:
-        raise SettingsError(f"{table.target} runs int8 alone: leave out --quantize")
-    require_untrained(member)
+    _require_possible(member, config)
+    require_untrained(member, config.quantize)
     model, train_seconds = _trained(
         folder / f".training-{made_from}", architecture, data, config, weights
     )
     say("Quantizing and checking on the test set")
     one_scale = target_class(table.target).per_tensor_dense
-    made = deploy(model, data, config, per_tensor_dense=one_scale)
+    made = deploy(model, architecture, data, config, per_tensor_dense=one_scale)
     flatbuffer = write_metadata(made.flatbuffer, inside(member, data, config))
     checked, compiled = check(flatbuffer, Place.of_table(table), data)
-    is_int8 = made.precision == "int8"
+    is_int8 = made.precision == INT8
     card = {
         **member.facts(),
         "precision": made.precision,
@@ -100,6 +104,7 @@ def export_member(
         **checked,
         "data": data.name,
         "source": source,
+        "skip_bad_images": skip_bad_images,
         "epochs": config.epochs,
         "from_scratch": weights is None,
         "versions": {package: version(package) for package in _PACKAGES},
@@ -117,11 +122,28 @@ def export_member(
         write_bytes(folder / name, model_bytes)
     write_text(folder / "card.md", card_text(card))
     write_json(folder / "card.json", card)
+    for path in folder.glob("model_*.tflite"):  # of an export that this one replaces
+        if path.name not in {made.file, *compiled}:
+            path.unlink()
     shutil.rmtree(folder / f".training-{made_from}")
     return card
 
 
-def require_untrained(member: Member) -> None:
+def _require_possible(member: Member, config: TrainConfig) -> None:
+    """Refuse what would only be seen to be impossible after training."""
+    target = member.table.target
+    if config.quantize in FLOATS and target_class(target).suffix:
+        raise SettingsError(f"{target} runs int8 alone: leave out --quantize")
+    if config.quantize in FLOATS and member.limits.latency_ms:
+        raise SettingsError(
+            f"A limit in time is on int8, which is what {target} was timed in: leave "
+            "out --max-latency or --quantize"
+        )
+    if config.quantize == AWARE and (lacks := missing_for_qat()):
+        raise SettingsError(lacks)
+
+
+def require_untrained(member: Member, precision: str = INT8) -> None:
     """Refuse what breaks a limit before hours go into its training.
 
     Size and memory are those of fresh weights, which may be a few bytes off.
@@ -131,15 +153,21 @@ def require_untrained(member: Member) -> None:
     """
     facts, limits = priced(member.architecture, member.table), member.limits
     if limits.size_bytes or limits.arena_bytes:
-        facts |= untrained_bytes(member)
+        facts |= untrained_bytes(member, precision)
     limits.require(facts, member.name)
 
 
-def untrained_bytes(member: Member) -> dict[str, Any]:
+def untrained_bytes(member: Member, precision: str = INT8) -> dict[str, Any]:
     """Size and memory of a member with fresh weights: the card's fields about them."""
-    one_scale = target_class(member.table.target).per_tensor_dense
-    flatbuffer = network_model(member.architecture, per_tensor_dense=one_scale)
-    timed = on_target(flatbuffer, Place.of_table(member.table))[0]
+    architecture, place = member.architecture, Place.of_table(member.table)
+    if precision in FLOATS:
+        flatbuffer = convert_float(build(architecture), precision)
+    else:
+        one_scale = target_class(place.target).per_tensor_dense
+        flatbuffer = network_model(architecture, per_tensor_dense=one_scale)
+    # A vendor's compiler tells memory; what is measured on a device tells none.
+    compiles = place.kind == "vendor-estimate"
+    timed = on_target(flatbuffer, place)[0] if compiles else None
     return {"size_bytes": len(flatbuffer), **memory_facts(flatbuffer, timed)}
 
 

@@ -136,6 +136,18 @@ def logits_for(search: Search, table: LatencyTable) -> Callable[[Any], Any]:
     return lambda points: search.alphas(points) + barred
 
 
+def extreme(table: LatencyTable, pick: Callable[..., Any]) -> Architecture | None:
+    """The network of the op that `pick` takes at every choice by its time.
+
+    None where that is `none` everywhere, which is no network.
+    """
+    costs = np.where(table.usable(), table.matrix(), np.nan)
+    try:
+        return Architecture(table.space, tuple(map(int, pick(costs, axis=1))))
+    except SettingsError:
+        return None
+
+
 def ranges(table: LatencyTable, draw: Callable[[], Architecture]) -> dict[str, Any]:
     """Least, median and most that networks of a space cost.
 
@@ -148,13 +160,9 @@ def ranges(table: LatencyTable, draw: Callable[[], Architecture]) -> dict[str, A
         `latency_ms` and `params`, each with `min`, `median`, `max`.
     """
     drawn = [draw() for _ in range(1000)]
-    costs = np.where(table.usable(), table.matrix(), np.nan)
-    ends = []
-    for pick in (np.nanargmin(costs, axis=1), np.nanargmax(costs, axis=1)):
-        try:
-            ends.append(Architecture(table.space, tuple(map(int, pick))))
-        except SettingsError:
-            continue  # all `none`: the random ones have to do
+    ends = [
+        end for pick in (np.nanargmin, np.nanargmax) if (end := extreme(table, pick))
+    ]
     found = {}
     for name, cost in (
         ("latency_ms", lambda member: table.predict(member).latency_ms),

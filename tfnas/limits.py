@@ -90,8 +90,8 @@ NO_LIMITS = Limits()
 
 
 @dataclass(frozen=True)
-class Ask:
-    """One wish: a point of the simplex, limits, or both.
+class Request:
+    """What is asked of a run: a point of the simplex, limits, or both.
 
     Attributes:
         budget: A point; None to let the limits decide.
@@ -102,10 +102,10 @@ class Ask:
     limits: Limits = NO_LIMITS
 
 
-def asks(
+def combine(
     budgets: Sequence[Budget], latencies_ms: Sequence[float], limits: Limits
-) -> list[Ask]:
-    """One wish for each point and each latency, every one with the other limits.
+) -> list[Request]:
+    """One request for each point and each latency, every one with the other limits.
 
     Raises:
         SettingsError: If nothing is asked for.
@@ -117,7 +117,7 @@ def asks(
     points: Sequence[Budget | None] = budgets or [None]
     times: Sequence[float | None] = latencies_ms or [None]
     return [
-        Ask(point, replace(limits, latency_ms=time))
+        Request(point, replace(limits, latency_ms=time))
         for point in points
         for time in times
     ]

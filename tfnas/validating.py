@@ -40,7 +40,8 @@ def validate(folder: Path, source: str | None = None) -> dict[str, Any]:
     if card["precision"] == INT8:
         check_int8(flatbuffer)
     model = keras.models.load_model(folder / "model.keras")
-    data = load(source or card["source"], model.input_shape[1:])
+    shape, skips = model.input_shape[1:], card["skip_bad_images"]
+    data = load(source or card["source"], shape, skips)
     place = Place(card["target"], card["table_kind"], card["device"], card["reach"])
     seen, _ = check(flatbuffer, place, data)
     seen["float_accuracy"] = accuracy(model, data.x_test, data.y_test)

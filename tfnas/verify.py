@@ -7,7 +7,7 @@ from typing import Any, Self
 from tfnas import arena
 from tfnas.data import Dataset
 from tfnas.errors import TargetError
-from tfnas.inference import tflite_accuracy
+from tfnas.interpreter import tflite_accuracy
 from tfnas.measurement import UNUSABLE, Measurement
 from tfnas.progress import say
 from tfnas.table import LatencyTable

@@ -16,15 +16,15 @@ from tfnas.export import export_member, untrained_bytes
 from tfnas.families import ranges
 from tfnas.files import refuse_overwrite
 from tfnas.inputs import Inputs, gather
-from tfnas.limits import Ask
+from tfnas.limits import Request
 from tfnas.profiling import profile, random_architecture
 from tfnas.progress import say
 from tfnas.runs import Run, find_run, new_run
 from tfnas.searching import run_search
+from tfnas.selection import Selector
 from tfnas.space import CellSpace
 from tfnas.table import LatencyTable
 from tfnas.tables import newest_table, slug, table_path
-from tfnas.taking import Shelf
 from tfnas.targets import Target, get_target
 from tfnas.train import named_weights
 
@@ -149,9 +149,9 @@ def _searched(*stages: Any, manner: Manner, **settings: Any) -> None:
         raise
 
 
-def export_asked(
+def export_requested(
     run: Run,
-    asks: list[Ask],
+    requests: list[Request],
     config: TrainConfig,
     *,
     table: LatencyTable | None = None,
@@ -159,11 +159,11 @@ def export_asked(
     skip_bad_images: bool = False,
     overwrite: bool = False,
 ) -> list[dict[str, Any]]:
-    """Export a member for every wish.
+    """Export a member for every request.
 
     Args:
         run: A searched run.
-        asks: Points of the simplex, limits, or both.
+        requests: Points of the simplex, limits, or both.
         config: How members are trained.
         table: Prices of the device they are for; those of the search by default.
         source: Data; that of the search by default.
@@ -174,18 +174,20 @@ def export_asked(
         The cards.
 
     Raises:
-        LimitError: If no member keeps the limits of a wish.
+        LimitError: If no member keeps the limits of a request.
     """
-    shelf = Shelf(run, table, skip_bad_images)
-    members = [shelf.take(ask) for ask in asks]
-    shape = shelf.search.space.input_shape
-    data = load(source, shape, skip_bad_images) if source else shelf.data
-    weights = None if config.from_scratch else named_weights(shelf.search.supernet)
+    selector = Selector(run, table, skip_bad_images)
+    members = [selector.take(request) for request in requests]
+    shape, searched = selector.search.space.input_shape, run.load_config()
+    data = load(source, shape, skip_bad_images) if source else selector.data
+    weights = None if config.from_scratch else named_weights(selector.search.supernet)
     return [
         export_member(
             *(member, data, config, run),
             weights=weights,
-            source=source or run.load_config().data,
+            source=source or searched.data,
+            skip_bad_images=skip_bad_images
+            or (not source and searched.skip_bad_images),
             overwrite=overwrite,
         )
         for member in members
@@ -212,10 +214,10 @@ def show_family(
     Returns:
         The file, the ranges of the space, counts, and the front with bytes of each.
     """
-    shelf = Shelf(run, table)
-    family = shelf.family(points, scored, overwrite=overwrite)
+    selector = Selector(run, table)
+    family = selector.family(points, scored, overwrite=overwrite)
     members = [
-        shelf.member(member, family.members[member], Ask(family.members[member]))
+        selector.member(member, family.members[member], Request(family.members[member]))
         for member in family.front
     ]
     front = [
@@ -223,10 +225,10 @@ def show_family(
         for one, member in zip(family.front, members, strict=True)
     ]
     return {
-        "family": str(shelf.path),
-        "target": shelf.table.target,
-        "table_kind": shelf.table.kind,
-        "ranges": space_ranges(shelf.table),
+        "family": str(selector.path),
+        "target": selector.table.target,
+        "table_kind": selector.table.kind,
+        "ranges": space_ranges(selector.table),
         "points": family.points,
         "members": len(family.members),
         "scored": len(family.scores),

@@ -46,7 +46,7 @@ def benchmark(
     from tfnas.benchmarking import benchmark as measured
     from tfnas.cards import benchmark_text
     from tfnas.data import load
-    from tfnas.inference import TfliteModel
+    from tfnas.interpreter import TfliteModel
 
     shape = TfliteModel(next(iter(flatbuffers.values()))).input_shape if data else None
     images = load(data, shape) if data else None

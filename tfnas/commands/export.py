@@ -23,7 +23,7 @@ from tfnas.commands.shared import (
 )
 
 if TYPE_CHECKING:
-    from tfnas.limits import Ask
+    from tfnas.limits import Request
     from tfnas.runs import Run
 
 asking = options(
@@ -51,14 +51,14 @@ def derive(
     name: str | None, table_file: Path | None, as_json: bool, **wishes: Any
 ) -> None:
     """Show what budgets or limits would give, without training."""
-    run, asked = _run_and_asks(name, **wishes)
+    run, requests = _run_and_requests(name, **wishes)
     load_tensorflow()
     from tfnas.cards import member_line
-    from tfnas.taking import Shelf
+    from tfnas.selection import Selector
     from tfnas.workflow import load_table
 
-    shelf = Shelf(run, load_table(table_file))
-    facts = [shelf.take(ask).facts() for ask in asked]
+    selector = Selector(run, load_table(table_file))
+    facts = [selector.take(request).facts() for request in requests]
     show(facts, "\n".join(member_line(fact) for fact in facts), as_json)
 
 
@@ -78,9 +78,10 @@ def derive(
 @click.option("--seed", type=int, help="Seed of everything random.")
 @click.option(
     "--quantize",
-    type=OneOf(["int8", "dynamic", "float16", "float32"]),
-    help="Precision of the .tflite.  [default: int8]",
+    type=OneOf(["auto", "int8", "dynamic", "float16", "float32"]),
+    help="Precision; auto: int8, trained where that costs accuracy.  [default: auto]",
 )
+@click.option("--qat", "quantize", flag_value="qat", help="Train with int8.")
 @options(gating, skipping, overwriting, as_json)
 def export(
     name: str | None,
@@ -104,18 +105,19 @@ def export(
     from tfnas.config import TrainConfig
 
     gates = make_gates(max_accuracy_drop, max_latency_error, require_full_int8)
-    run, asked = _run_and_asks(
+    run, requests = _run_and_requests(
         name, budgets, latencies, max_params, max_size, max_arena
     )
     base = TrainConfig.load(config) if config else TrainConfig()
+    settings["max_accuracy_drop"] = max_accuracy_drop
     chosen = TrainConfig.from_dict({**asdict(base), **given(**settings)})
     load_tensorflow()
     from tfnas.cards import sentence
-    from tfnas.workflow import export_asked, load_table
+    from tfnas.workflow import export_requested, load_table
 
     table = load_table(table_file)
-    cards = export_asked(
-        *(run, asked, chosen),
+    cards = export_requested(
+        *(run, requests, chosen),
         table=table,
         source=data,
         skip_bad_images=skip_bad_images,
@@ -126,15 +128,15 @@ def export(
     gates.require(cards)
 
 
-def _run_and_asks(
+def _run_and_requests(
     name: str | None,
     budgets: tuple[str, ...],
     latencies: tuple[str, ...],
     max_params: str | None,
     max_size: str | None,
     max_arena: str | None,
-) -> tuple["Run", list["Ask"]]:
-    from tfnas.limits import Limits, asks
+) -> tuple["Run", list["Request"]]:
+    from tfnas.limits import Limits, combine
     from tfnas.runs import find_run
     from tfnas.simplex import parse_budget
     from tfnas.units import BYTES, COUNTS, MILLISECONDS, parse_quantity
@@ -148,4 +150,4 @@ def _run_and_asks(
     run.load_config()  # a run of another version says so before its table does
     ops = run.load_table().space.ops
     points = [parse_budget(text, ops) for text in budgets]
-    return run, asks(points, times_ms, Limits(**found))
+    return run, combine(points, times_ms, Limits(**found))

@@ -19,12 +19,12 @@ from chance import same_latency
 from tfnas.calibration import spearman
 from tfnas.config import TrainConfig
 from tfnas.export import export_member
-from tfnas.limits import Ask, Limits
+from tfnas.limits import Limits, Request
 from tfnas.member import Member
 from tfnas.runs import Run
-from tfnas.taking import Shelf
+from tfnas.selection import Selector
 from tfnas.train import named_weights
-from tfnas.workflow import export_asked, space_ranges
+from tfnas.workflow import export_requested, space_ranges
 
 
 def limits_over(run: Run, count: int) -> list[float]:
@@ -35,15 +35,19 @@ def limits_over(run: Run, count: int) -> list[float]:
     return [float(f"{ms:.4g}") for ms in np.linspace(low, high, count)]
 
 
-def rival_of(card: dict[str, Any], shelf: Shelf, config: TrainConfig) -> dict[str, Any]:
+def rival_of(
+    card: dict[str, Any], selector: Selector, config: TrainConfig
+) -> dict[str, Any]:
     """The card of a random network that is predicted to take as long."""
-    asked = Ask(None, Limits(latency_ms=card["limits"]["latency_ms"]))
-    member = shelf.take(asked)
+    asked = Request(None, Limits(latency_ms=card["limits"]["latency_ms"]))
+    member = selector.take(asked)
     rng = random.Random(card["limits"]["latency_ms"])
-    drawn = same_latency(shelf.table, rng)(member.budget, member.architecture)
-    other = Member(drawn, member.budget, shelf.table, replace(asked.limits, params=1e9))
-    weights = named_weights(shelf.search.supernet)
-    return export_member(other, shelf.data, config, shelf.run, weights=weights)
+    drawn = same_latency(selector.table, rng)(member.budget, member.architecture)
+    other = Member(
+        drawn, member.budget, selector.table, replace(asked.limits, params=1e9)
+    )
+    weights = named_weights(selector.search.supernet)
+    return export_member(other, selector.data, config, selector.run, weights=weights)
 
 
 @click.command()
@@ -61,8 +65,8 @@ def main(
     mine = wanted[part[0] :: part[1]]
     cards = []
     for limit in mine:
-        asked = [Ask(None, Limits(latency_ms=limit))]
-        (card,) = export_asked(folder, asked, config)
+        asked = [Request(None, Limits(latency_ms=limit))]
+        (card,) = export_requested(folder, asked, config)
         cards.append(card)
         print(
             f"limit {limit:.4g} ms: predicted {card['predicted_latency_ms']:.4g}, "
@@ -74,10 +78,10 @@ def main(
     scores = [card["int8_accuracy"] for card in cards]
     print(f"{sum(kept)} of {len(kept)} limits kept")
     print(f"rank correlation of limit and accuracy: {spearman(mine, scores):.3f}")
-    shelf, gains = Shelf(folder), []
+    selector, gains = Selector(folder), []
     picks = np.linspace(1, len(cards) - 2, -(-rivals // part[1])).round().astype(int)
     for card in (cards[pick] for pick in sorted(set(picks.tolist()))):
-        rival = rival_of(card, shelf, config)
+        rival = rival_of(card, selector, config)
         gains.append(100 * (card["int8_accuracy"] - rival["int8_accuracy"]))
         times = [c["measured_latency_ms"] for c in (card, rival)]
         print(json.dumps({"gain": gains[-1], "measured_ms": times}), flush=True)

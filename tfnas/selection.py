@@ -1,4 +1,4 @@
-"""What is asked of a searched run -> the members to take out of it."""
+"""A searched run and requests in, the members for them out."""
 
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +13,7 @@ from tfnas.export import require_untrained
 from tfnas.families import Family, find_family, logits_for
 from tfnas.family import derive
 from tfnas.files import refuse_overwrite
-from tfnas.limits import Ask, Limits
+from tfnas.limits import Limits, Request
 from tfnas.member import Member, priced
 from tfnas.pipeline import search_halves
 from tfnas.runs import Run
@@ -26,8 +26,8 @@ from tfnas.tables import slug
 POINTS, SCORED = 2000, 100
 
 
-class Shelf:
-    """The members of a run, for the device of a table that may be another.
+class Selector:
+    """Selects members of a run, for the device of a table that may be another.
 
     Args:
         run: A searched run.
@@ -98,21 +98,22 @@ class Shelf:
         family.save(self.path)
         return family
 
-    def take(self, ask: Ask) -> Member:
-        """The member for one wish.
+    def take(self, request: Request) -> Member:
+        """The member for one request.
 
         Raises:
             LimitError: If none keeps the limits, or none near the point does.
         """
-        if ask.budget is not None:
-            chosen = self._near(ask.budget, ask.limits)
-            return self.member(chosen, ask.budget, ask)
+        if request.budget is not None:
+            chosen = self._near(request.budget, request.limits)
+            return self.member(chosen, request.budget, request)
         family = self.family()
 
         def check(found: Architecture, budget: Budget) -> None:
-            require_untrained(self.member(found, budget, ask))
+            require_untrained(self.member(found, budget, request))
 
-        return self.member(*best_within(family, ask.limits, self.score, check), ask)
+        found = best_within(family, request.limits, self.score, check)
+        return self.member(*found, request)
 
     def _near(self, budget: Budget, limits: Limits) -> Architecture:
         """The member at a point, repaired where it breaks a limit."""
@@ -128,7 +129,7 @@ class Shelf:
         logits = logits_for(self.search, self.table)(np.array([budget], np.float32))
         return derive(self.search.space, logits[0])
 
-    def member(self, chosen: Architecture, budget: Budget, ask: Ask) -> Member:
+    def member(self, chosen: Architecture, budget: Budget, request: Request) -> Member:
         """A network with where it came from."""
         before, searched = self.at(budget), self.search.table
         pairs = zip(before.indices, chosen.indices, strict=True)
@@ -136,8 +137,8 @@ class Shelf:
             chosen,
             budget,
             self.table,
-            ask.limits,
-            by_budget=ask.budget is not None,
+            request.limits,
+            by_budget=request.budget is not None,
             repaired=sum(first != second for first, second in pairs),
             searched_for={"target": searched.target, **searched.device},
         )
