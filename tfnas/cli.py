@@ -37,6 +37,10 @@ class Group(click.Group):
                 raise
             click.echo(f"Error: {error}", err=True)
             ctx.exit(error.exit_code)
+        except click.UsageError as error:
+            path = error.ctx.command_path if error.ctx else "tfnas"
+            click.echo(f"Error: {error.format_message()} See {path} --help", err=True)
+            ctx.exit(error.exit_code)
         except KeyboardInterrupt:
             click.echo(
                 "Interrupted. What is done is kept: repeat the command to go on, "

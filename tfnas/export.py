@@ -25,6 +25,7 @@ from tfnas.files import (
     write_text,
 )
 from tfnas.handover import hand_over
+from tfnas.limits import Limits
 from tfnas.member import Member, priced
 from tfnas.metadata import write_metadata
 from tfnas.network import build
@@ -32,6 +33,7 @@ from tfnas.progress import say
 from tfnas.quantize import INT8
 from tfnas.runs import Run
 from tfnas.site_models import network_model
+from tfnas.table import LatencyTable
 from tfnas.targets import target_class
 from tfnas.tflite import convert_float
 from tfnas.train import Weights, accuracy, train_member
@@ -83,7 +85,7 @@ def export_member(
     if (card := _exported(folder, made_from)) and not overwrite:
         return card
     refuse_overwrite(folder / "card.json", overwrite)
-    _require_possible(member, config)
+    require_possible(table, member.limits, config)
     require_untrained(member, config.quantize)
     model, train_seconds = _trained(
         folder / f".training-{made_from}", architecture, data, config, weights
@@ -129,12 +131,17 @@ def export_member(
     return card
 
 
-def _require_possible(member: Member, config: TrainConfig) -> None:
-    """Refuse what would only be seen to be impossible after training."""
-    target = member.table.target
+def require_possible(table: LatencyTable, limits: Limits, config: TrainConfig) -> None:
+    """Refuse what no member can be, before one is chosen and trained.
+
+    Raises:
+        SettingsError: If the target, a limit or what is installed rules out how it is
+            to be quantized.
+    """
+    target = table.target
     if config.quantize in FLOATS and target_class(target).suffix:
         raise SettingsError(f"{target} runs int8 alone: leave out --quantize")
-    if config.quantize in FLOATS and member.limits.latency_ms:
+    if config.quantize in FLOATS and limits.latency_ms:
         raise SettingsError(
             f"A limit in time is on int8, which is what {target} was timed in: leave "
             "out --max-latency or --quantize"

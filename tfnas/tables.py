@@ -151,8 +151,11 @@ def merge(first: LatencyTable, second: LatencyTable) -> LatencyTable:
         for t in (first, second)
     ]
     spaces = [{**t.space.to_dict(), "ops": "any"} for t in (first, second)]
-    headers = [{**space, **fact} for fact, space in zip(facts, spaces, strict=True)]
-    for name in sorted({*headers[0], *headers[1]}):
+    headers = [
+        {**fact, **space, "kind": fact["kind"]}
+        for fact, space in zip(facts, spaces, strict=True)
+    ]
+    for name in {**headers[0], **headers[1]}:
         a, b = (header.get(name, "nothing") for header in headers)
         if a != b:
             raise TableError(f"These tables must not be merged: {name} is {a} and {b}")

@@ -12,7 +12,7 @@ from tfnas.config import TrainConfig
 from tfnas.data import load
 from tfnas.distribute import is_chief, make_strategy
 from tfnas.errors import SettingsError
-from tfnas.export import export_member, untrained_bytes
+from tfnas.export import export_member, require_possible, untrained_bytes
 from tfnas.families import ranges
 from tfnas.files import refuse_overwrite
 from tfnas.inputs import Inputs, gather
@@ -177,6 +177,8 @@ def export_requested(
         LimitError: If no member keeps the limits of a request.
     """
     selector = Selector(run, table, skip_bad_images)
+    for request in requests:
+        require_possible(selector.table, request.limits, config)
     members = [selector.take(request) for request in requests]
     shape, searched = selector.search.space.input_shape, run.load_config()
     data = load(source, shape, skip_bad_images) if source else selector.data
