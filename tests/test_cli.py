@@ -13,6 +13,7 @@ from conftest import TINY, stand_in_table
 from tfnas import profiling
 from tfnas.cli import main
 from tfnas.config import SearchConfig
+from tfnas.deploying import missing_for_qat
 from tfnas.errors import RunError
 from tfnas.runs import Run
 from tfnas.table import LatencyTable
@@ -412,6 +413,19 @@ def test_a_float_member_is_exported_beside(inside):
     assert (Path(card["folder"]) / "model_float16.tflite").exists()
     result = run("export", *asked, "--require-full-int8")
     assert "it is float16, not int8" in result.stderr
+
+
+@pytest.mark.skipif(
+    bool(missing_for_qat()), reason="QAT is an optional extra: tfnas[qat]"
+)
+def test_a_member_is_trained_with_int8_in_the_loop(inside):
+    asked = ("--run", "first", "--budget", "0.2,0.1,0.7", "--epochs", 1)
+    (card,) = json.loads(succeed("export", *asked, "--qat", "--json"))
+
+    assert (card["precision"], card["quantization"]) == ("int8", "quantization-aware")
+    assert card["measured_latency_ms"] > 0
+    both = run("export", *asked, "--qat", "--quantize", "int8")
+    assert both.stderr == "Error: --qat is int8: leave out --quantize\n"
 
 
 def test_any_models_are_set_side_by_side(inside, tiny_npz):

@@ -21,6 +21,7 @@ from tfnas.commands.shared import (
     show,
     skipping,
 )
+from tfnas.errors import SettingsError
 
 if TYPE_CHECKING:
     from tfnas.limits import Request
@@ -81,7 +82,7 @@ def derive(
     type=OneOf(["auto", "int8", "dynamic", "float16", "float32"]),
     help="Precision; auto: int8, trained where that costs accuracy.  [default: auto]",
 )
-@click.option("--qat", "quantize", flag_value="qat", help="Train with int8.")
+@click.option("--qat", is_flag=True, help="Train for an epoch with int8 in the loop.")
 @options(gating, skipping, overwriting, as_json)
 def export(
     name: str | None,
@@ -96,6 +97,7 @@ def export(
     max_accuracy_drop: float | None,
     max_latency_error: float | None,
     require_full_int8: bool,
+    qat: bool,
     skip_bad_images: bool,
     overwrite: bool,
     as_json: bool,
@@ -109,6 +111,9 @@ def export(
         name, budgets, latencies, max_params, max_size, max_arena
     )
     base = TrainConfig.load(config) if config else TrainConfig()
+    if qat and settings["quantize"]:
+        raise SettingsError("--qat is int8: leave out --quantize")
+    settings["quantize"] = "qat" if qat else settings["quantize"]
     settings["max_accuracy_drop"] = max_accuracy_drop
     chosen = TrainConfig.from_dict({**asdict(base), **given(**settings)})
     load_tensorflow()
