@@ -49,7 +49,9 @@ def test_auto_trains_on_where_int8_costs_too_much(
 
     assert made.quantization == "quantization-aware"
     assert check_int8(made.flatbuffer)
-    assert "Int8 costs 0.51 points" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "Int8 costs 0.51 points" in told
+    assert "Train with int8 1/1" in told
 
 
 @needs_qat

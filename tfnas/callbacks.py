@@ -98,6 +98,15 @@ class Progress(keras.callbacks.Callback):
         return f"{self.title} {self.epoch + 1}/{self.epochs}"
 
 
+def training_progress(title: str, epochs: int) -> Progress:
+    """The line of a member's training: loss and accuracy of the epoch so far."""
+    return Progress(
+        title,
+        epochs,
+        lambda logs: f"loss {logs['loss']:.3f}  accuracy {logs['accuracy']:.1%}",
+    )
+
+
 class Record(keras.callbacks.Callback):
     """After each epoch: a line of history, and the same scalars for TensorBoard.
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tfnas.architecture import Architecture
+from tfnas.callbacks import training_progress
 from tfnas.config import TrainConfig
 from tfnas.data import Dataset
 from tfnas.interpreter import tflite_accuracy
@@ -75,10 +76,12 @@ def deploy(
             model, flatbuffer, data, config
         ):
             return Deployed(flatbuffer, INT8)
-    from tfnas.qat import fine_tune  # needs packages that nothing else does
+    from tfnas.qat import EPOCHS, fine_tune  # needs packages that nothing else does
 
     flatbuffer = fine_tune(
-        model, architecture, data, config, per_tensor_dense=per_tensor_dense
+        *(model, architecture, data, config),
+        per_tensor_dense=per_tensor_dense,
+        callbacks=[training_progress("Train with int8", EPOCHS)],
     )
     return Deployed(flatbuffer, INT8, "quantization-aware")
 

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 
 from tfnas.architecture import Architecture
-from tfnas.callbacks import Progress
+from tfnas.callbacks import training_progress
 from tfnas.cards import card_text
 from tfnas.config import TrainConfig
 from tfnas.data import Dataset
@@ -219,11 +219,7 @@ def _trained(
         return keras.models.load_model(kept), read_json(clock, "clock", RunError)
     backup = scratch / "epochs"
     backup.mkdir(parents=True, exist_ok=True)
-    progress = Progress(
-        "Train",
-        config.epochs,
-        lambda logs: f"loss {logs['loss']:.3f}  accuracy {logs['accuracy']:.1%}",
-    )
+    progress = training_progress("Train", config.epochs)
     began = time.monotonic()
     model = train_member(
         architecture,
