@@ -1,5 +1,6 @@
 """Kill a profile at random moments, repeat it each time, compare with one left alone.
 
+What ends before its kill is compared and begun anew, until there were enough kills.
 Estimates of an Ethos-U are the same every time, so that the tables must be equal to the
 last digit; of a device that is measured, every row must have as many runs.
 """
@@ -30,29 +31,36 @@ def known_so_far(folder: Path) -> int:
 @click.option("--seed", default=0, show_default=True, help="Of the moments.")
 def main(kills: int, target: str, longest: float, seed: int) -> None:
     """Kill and repeat, then say whether the tables are identical."""
-    rng, states = random.Random(seed), []
+    rng, states, tables = random.Random(seed), [], []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        # all ops, so that there is enough to measure for so many kills
         (folder / "space.toml").write_text(f"{SPACE}ops = {[*OP_NAMES]}\n")
+        broken = folder / "broken.json"
         asked = ["profile", "--space", "space.toml", "--target", target, "--output"]
         tfnas(folder, *asked, "whole.json")
-        for kill in range(kills):
+        whole = json.loads((folder / "whole.json").read_text())
+        while len(states) < kills:
             seconds = rng.uniform(0, longest)
-            ended = kill_after(seconds, signal.SIGKILL, folder, *asked, "broken.json")
+            kill_after(seconds, signal.SIGKILL, folder, *asked, broken.name)
+            if broken.exists():  # it came to its end, if not to that of the process
+                tables.append(json.loads(broken.read_text()))
+                broken.unlink()
+                continue
             states.append(known_so_far(folder))
-            print(f"kill {kill + 1}: {states[-1]} blocks are kept", flush=True)
-            if ended:
-                raise SystemExit("The profile ended before its kill: lower --longest")
-        tfnas(folder, *asked, "broken.json")
-        tables: list[Any] = [
-            json.loads((folder / f"{table}.json").read_text())
-            for table in ("broken", "whole")
-        ]
-    runs = [[row["runs"] for row in table["rows"]] for table in tables]
-    print(f"{kills} kills, {len(set(states))} different states to go on from")
-    print(f"runs of every row equal: {runs[0] == runs[1]}")
-    print(f"tables identical: {tables[0] == tables[1]}")
+            print(f"kill {len(states)}: {states[-1]} blocks are kept", flush=True)
+        tfnas(folder, *asked, broken.name)
+        tables.append(json.loads(broken.read_text()))
+    print(
+        f"{kills} kills of {len(tables)} profiles, {len(set(states))} different states "
+        "to go on from"
+    )
+    print(f"runs of every row equal: {all(runs(t) == runs(whole) for t in tables)}")
+    print(f"tables identical: {all(table == whole for table in tables)}")
+
+
+def runs(table: Any) -> list[int]:
+    """Timed runs of every row."""
+    return [row["runs"] for row in table["rows"]]
 
 
 if __name__ == "__main__":
