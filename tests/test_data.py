@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from tfnas import data as data_module
 from tfnas.data import Dataset, load
+from tfnas.dataset import with_test_set
 from tfnas.errors import DataError
 from tfnas.pipeline import (
     augment,
@@ -47,6 +48,17 @@ def test_the_halves_and_the_held_out_tenth_are_disjoint_and_no_test_image_is_see
     assert not first & second
     assert not (first | second) & held
     assert max(first | second | held) < 200  # test images are 200 to 209
+
+
+def test_the_fifth_that_is_tested_has_every_class_as_often_as_the_rest():
+    y = np.array([0] * 50 + [1] * 10 + [2] * 5, np.int32)
+    x = np.arange(65, dtype=np.uint8)[:, None, None, None]
+
+    data = with_test_set("n", (x, y), None, ("a", "b", "c"))
+
+    assert np.bincount(data.y_test).tolist() == [10, 2, 1]
+    assert np.bincount(data.y_train).tolist() == [40, 8, 4]
+    assert {*data.x_train.flat} | {*data.x_test.flat} == {*range(65)}
 
 
 def test_an_epoch_is_the_same_for_who_begins_with_it():

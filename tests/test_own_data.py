@@ -1,6 +1,7 @@
 """A user's own images through profile, search and export, on the command line."""
 
 import json
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from test_folders import damage
 
 from tfnas import profiling
 from tfnas.cli import main
+from tfnas.table import LatencyTable
 from tfnas.targets.cpu import Cpu
 
 CLASSES = [f"icon {number}" for number in range(12)]
@@ -63,8 +65,8 @@ def work(tmp_path_factory):
         patch.setattr(profiling, "FIT_NETWORKS", 2)
         patch.setattr(profiling, "HELDOUT_NETWORKS", 2)
         Path("space.toml").write_text("nodes = 1\ncells = 3\nchannels = 4\n")
-        shape = ("--input", "12x10x3", "--classes", 12, "--output", "table.json")
-        succeed("profile", *SPACE, *shape, "--runs", 2, "--warmup", 1)
+        shown = ("--data", "icons", "--skip-bad-images", "--output", "table.json")
+        succeed("profile", *SPACE, *shown, "--runs", 2, "--warmup", 1)
         search = ("search", "--data", "icons", "--table", "table.json", "--epochs", 1)
         searched = succeed(*search, "--batch-size", 16, "--skip-bad-images", "--json")
         export = ("export", "--budget", "0.3,0.5,0.2", "--epochs", 1)
@@ -83,9 +85,36 @@ def test_twelve_classes_of_png_files_become_a_model_with_their_names(work):
     (card,) = json.loads(exported.stdout)
 
     assert json.loads(searched.stdout)["run"] == "runs/icons-cpu"
-    assert card["test_images"] == (120 - 1) // 5
+    assert card["test_images"] == math.ceil((120 - 1) / 5)
+    assert card["skipped_images"] == 1
     labels = (folder / card["folder"] / "labels.txt").read_text().splitlines()
     assert labels == sorted(CLASSES)
+
+
+def test_a_profile_has_the_shape_and_the_classes_of_the_images(work):
+    space = LatencyTable.load(work[0] / "table.json").space
+
+    assert (space.input_shape, space.num_classes) == ((12, 10, 3), 12)
+
+
+def test_a_benchmark_leaves_damaged_images_out_when_told(inside):
+    (card,) = json.loads(inside[2].stdout)
+    model = f"{card['folder']}/{card['file']}"
+    asked = ("benchmark", model, "--data", "icons", "--runs", 2, "--warmup", 1)
+
+    refused = run(*asked)
+    (row,) = json.loads(succeed(*asked, "--skip-bad-images", "--json").stdout)
+
+    assert refused.exit_code == 2
+    assert "1 of 120 images in icons cannot be read" in refused.stderr
+    assert row["accuracy"] == card["int8_accuracy"]
+
+
+def test_classes_are_told_once():
+    refused = run("profile", "--data", "icons", "--classes", 3)
+
+    assert refused.exit_code == 2
+    assert "--data tells the number of classes: leave out" in refused.stderr
 
 
 def test_the_damaged_image_was_named_by_search_and_export(work):

@@ -12,11 +12,13 @@ from tfnas.config import SearchConfig
 from tfnas.costs import PriceWeights
 from tfnas.errors import (
     DataError,
+    LimitError,
     RunError,
     SearchError,
     SettingsError,
     TableError,
 )
+from tfnas.family import POINTS, sweep
 from tfnas.measurement import UNUSABLE
 from tfnas.pipeline import search_batches
 from tfnas.runs import Run, State, find_run, new_run
@@ -187,6 +189,32 @@ def test_a_search_refuses_a_table_of_another_space():
 def test_a_point_off_the_simplex_is_refused():
     with pytest.raises(SettingsError, match=r"sums to 1\.5"):
         make().derive((0.5, 0.5, 0.5))
+
+
+def test_a_limit_gives_the_slowest_member_that_surely_keeps_it():
+    search, rng = make(hypernetwork="mlp"), np.random.default_rng(0)
+    for variable in search.hypernetwork.trainable_variables:
+        variable.assign(rng.normal(size=variable.shape))
+    swept = sweep(TINY, search.alphas, POINTS)
+    highs = sorted({search.table.predict(member).high_ms for member in swept})
+    limit = (highs[1] + highs[2]) / 2
+
+    found = search.table.predict(search.derive(max_latency_ms=limit))
+
+    assert found.high_ms == highs[1]
+
+
+def test_a_limit_that_no_member_keeps_says_what_the_fastest_needs():
+    with pytest.raises(LimitError, match=r"keeps 0\.001 ms: the fastest needs \d"):
+        make().derive(max_latency_ms=0.001)
+
+
+@pytest.mark.parametrize("asked", [{}, {"budget": (0.3, 0.3, 0.4)}])
+def test_a_point_or_a_limit_is_asked_for(asked):
+    limit = {"max_latency_ms": 1.0} if asked else {}
+
+    with pytest.raises(SettingsError, match="one of the two"):
+        make().derive(**asked, **limit)
 
 
 def test_expected_latency_is_the_calibrated_sum_of_the_uniform_mixture():

@@ -28,6 +28,7 @@ class Dataset:
         y_test: Their classes.
         classes: Names of the classes.
         flip: Whether a mirrored image still shows its class (not so for digits).
+        skipped: Images that could not be read and were left out.
 
     Raises:
         DataError: If images, labels and classes do not belong together.
@@ -40,6 +41,7 @@ class Dataset:
     y_test: Labels
     classes: tuple[str, ...]
     flip: bool = True
+    skipped: int = 0
 
     def __post_init__(self) -> None:
         for part, x, y in (
@@ -119,6 +121,8 @@ def with_test_set(
 ) -> Dataset:
     """A dataset of two sets, or of one: then a fifth of it, always the same, is tested.
 
+    That fifth has each class as often as the whole, but for one image.
+
     Args:
         name: Where they come from.
         train: Images, 0..255, shape `(num, height, width, channels)`, and their
@@ -130,7 +134,9 @@ def with_test_set(
         return Dataset(name, *train, *test, classes)
     x, y = train
     order = np.random.default_rng(0).permutation(len(x))
-    first, rest = np.split(order, [max(1, len(x) // 5)])
+    by_class = order[np.argsort(y[order], kind="stable")]
+    tested = np.isin(order, by_class[::5])
+    first, rest = order[tested], order[~tested]
     return Dataset(name, x[rest], y[rest], x[first], y[first], classes)
 
 

@@ -107,6 +107,7 @@ def export_member(
         "data": data.name,
         "source": source,
         "skip_bad_images": skip_bad_images,
+        "skipped_images": data.skipped,
         "epochs": config.epochs,
         "from_scratch": weights is None,
         "versions": {package: version(package) for package in _PACKAGES},

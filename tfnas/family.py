@@ -1,6 +1,6 @@
 """From one search to its members: points of the simplex in, architectures out."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import combinations
 from math import comb
 from typing import Any
@@ -9,9 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfnas.architecture import Architecture
-from tfnas.errors import SettingsError
+from tfnas.errors import LimitError, SettingsError
 from tfnas.simplex import Budget, grid
 from tfnas.space import CellSpace
+from tfnas.table import LatencyTable
+
+# Points of the simplex that a sweep looks at, where nothing else is asked for.
+POINTS = 2000
 
 Logits = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
@@ -107,6 +111,33 @@ def _differ(first: tuple[int, ...], second: tuple[int, ...]) -> int:
 
 def _middle(first: Budget, second: Budget) -> Budget:
     return tuple((a + b) / 2 for a, b in zip(first, second, strict=True))
+
+
+def largest_within(
+    members: Iterable[Architecture],
+    table: LatencyTable,
+    most_ms: float,
+) -> Architecture:
+    """The slowest member whose interval's upper end keeps a limit.
+
+    Args:
+        members: Members of one family.
+        table: Their prices.
+        most_ms: The limit in milliseconds.
+
+    Raises:
+        LimitError: If no member keeps it.
+    """
+    ranked = sorted(members, key=lambda member: table.predict(member).high_ms)
+    within = [one for one in ranked if table.predict(one).high_ms <= most_ms]
+    if not within:
+        fastest = table.predict(ranked[0])
+        raise LimitError(
+            f"No member keeps {most_ms:g} ms: the fastest needs "
+            f"{fastest.latency_ms:.3f} ms ({fastest.low_ms:.3f} to "
+            f"{fastest.high_ms:.3f})."
+        )
+    return within[-1]
 
 
 def front(costs: Sequence[float], scores: Sequence[float]) -> list[int]:

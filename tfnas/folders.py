@@ -1,6 +1,7 @@
 """Folders of images, one sub-folder per class, with or without a test set."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,8 @@ def read_folder(
     parts = [(np.stack(images), labels) for images, labels in found]
     name = folder.name if folder.name.strip(".") else folder.resolve().name
     test = parts[1] if len(parts) > 1 else None
-    return with_test_set(name, parts[0], test, classes)
+    whole = with_test_set(name, parts[0], test, classes)
+    return replace(whole, skipped=len(reader.damaged))
 
 
 class _Reader:

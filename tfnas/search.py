@@ -11,7 +11,8 @@ from keras import ops
 from tfnas.architecture import Architecture
 from tfnas.config import SearchConfig
 from tfnas.costs import PriceWeights, expected_ms, params_matrix, price, unit_prices
-from tfnas.family import derive
+from tfnas.errors import SettingsError
+from tfnas.family import POINTS, derive, largest_within, sweep
 from tfnas.hypernetwork import HYPERNETWORKS
 from tfnas.sampling import SAMPLERS, gumbel_softmax, straight_through
 from tfnas.simplex import check_budget, uniform
@@ -218,13 +219,32 @@ class Search(keras.Model):
         """Logits at many points, shapes `(num, num_ops)` and `(num, choices, ops)`."""
         return np.asarray(self._alphas(tf.constant(points, tf.float32)))
 
-    def derive(self, budget: Sequence[float]) -> Architecture:
-        """The member at a point of the simplex.
+    def derive(
+        self,
+        budget: Sequence[float] | None = None,
+        *,
+        max_latency_ms: float | None = None,
+    ) -> Architecture:
+        """The member at a point of the simplex, or the one that a limit leaves most to.
+
+        Of the members within a limit it is the slowest: none is scored, as
+        `tfnas export --max-latency` does, because no images are at hand.
+
+        Args:
+            budget: The point.
+            max_latency_ms: The limit, kept by the upper end of the predicted interval.
 
         Raises:
-            SettingsError: If the point is not on the simplex.
+            SettingsError: If the point is not on the simplex, or not one of the two is
+                given.
+            LimitError: If no member keeps the limit.
         """
-        return derive(self.space, self.alpha(budget))
+        if budget is not None and max_latency_ms is None:
+            return derive(self.space, self.alpha(budget))
+        if budget is None and max_latency_ms is not None:
+            members = sweep(self.space, self.alphas, POINTS)
+            return largest_within(members, self.table, max_latency_ms)
+        raise SettingsError("derive takes a budget or max_latency_ms, one of the two")
 
     def temperature_now(self) -> float:
         """The temperature as a number, also where every device holds a copy of it."""

@@ -11,7 +11,7 @@ from tfnas.data import Dataset, load
 from tfnas.errors import LimitError
 from tfnas.export import require_untrained
 from tfnas.families import Family, find_family, logits_for
-from tfnas.family import derive
+from tfnas.family import POINTS, derive
 from tfnas.files import refuse_overwrite
 from tfnas.limits import Limits, Request
 from tfnas.member import Member, priced
@@ -23,7 +23,7 @@ from tfnas.simplex import Budget
 from tfnas.table import LatencyTable
 from tfnas.tables import slug
 
-POINTS, SCORED = 2000, 100
+SCORED = 100
 
 
 class Selector:

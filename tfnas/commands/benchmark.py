@@ -13,6 +13,7 @@ from tfnas.commands.shared import (
     of_device,
     options,
     show,
+    skipping,
 )
 from tfnas.errors import ModelError
 
@@ -26,12 +27,13 @@ from tfnas.errors import ModelError
 @click.option(
     "--warmup", type=Count, default=10, show_default=True, help="Runs before them."
 )
-@options(of_device, as_json)
+@options(skipping, of_device, as_json)
 def benchmark(
     models: tuple[Path, ...],
     data: str | None,
     runs: int,
     warmup: int,
+    skip_bad_images: bool,
     target: str,
     threads: int,
     as_json: bool,
@@ -49,7 +51,7 @@ def benchmark(
     from tfnas.interpreter import TfliteModel
 
     shape = TfliteModel(next(iter(flatbuffers.values()))).input_shape if data else None
-    images = load(data, shape) if data else None
+    images = load(data, shape, skip_bad_images) if data else None
     rows = measured(flatbuffers, device, images, runs=runs, warmup=warmup)
     show(rows, benchmark_text(rows), as_json)
 

@@ -1,5 +1,6 @@
 """`tfnas profile`."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -16,13 +17,16 @@ from tfnas.commands.shared import (
     overwriting,
     parse_shape,
     show,
+    skipping,
 )
+from tfnas.errors import SettingsError
 
 
 @click.command()
 @of_space
 @click.option("--input", "shape", help="Height x width x channels, such as 28x28x1.")
 @click.option("--classes", type=int, help="Number of classes.")
+@click.option("--data", help="Images that tell both, as `tfnas search` takes them.")
 @click.option(
     "--runs",
     type=Count,
@@ -36,16 +40,18 @@ from tfnas.commands.shared import (
 @click.option(
     "--output", type=File, help="Table to write.  [default: tflite_tables/...]"
 )
-@options(of_device, overwriting, as_json)
+@options(of_device, skipping, overwriting, as_json)
 def profile(
     target: str,
     space: Path | None,
     shape: str | None,
     classes: int | None,
+    data: str | None,
     runs: int,
     warmup: int,
     threads: int,
     output: Path | None,
+    skip_bad_images: bool,
     overwrite: bool,
     as_json: bool,
     **device_options: str | None,
@@ -54,14 +60,22 @@ def profile(
 
     Interrupted, the same command goes on with what is missing.
     """
+    if data and classes:
+        raise SettingsError("--data tells the number of classes: leave out --classes")
     from tfnas.space import read_space
     from tfnas.targets import get_target
 
     chosen = read_space(space, input_shape=parse_shape(shape), num_classes=classes)
     device = get_target(target, threads=threads, options=given(**device_options))
     load_tensorflow()
+    from tfnas.data import load
     from tfnas.workflow import profile_to_file
 
+    if data:
+        images = load(data, parse_shape(shape), skip_bad_images)
+        chosen = replace(
+            chosen, input_shape=images.input_shape, num_classes=len(images.classes)
+        )
     table, path = profile_to_file(
         chosen, device, output, runs=runs, warmup=warmup, overwrite=overwrite
     )
