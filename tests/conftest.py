@@ -8,7 +8,7 @@ import pytest
 from tfnas.calibration import Calibration
 from tfnas.data import Dataset
 from tfnas.rows import Row
-from tfnas.space import CellSpace
+from tfnas.space import SUM, CellSpace
 from tfnas.table import LatencyTable
 
 TINY = CellSpace((8, 8, 1), num_classes=3, nodes=1, channels=4)
@@ -18,7 +18,8 @@ CPU_OP_MS = {"max_pool_3x3": 1.0, "skip_connect": 0.0, "sep_conv_3x3": 3.0}
 
 def stand_in_table(space, op_ms=CPU_OP_MS, **changes):
     """A table of round numbers, measured nowhere; an op costs the same at any site."""
-    rows = {site: Row(*[op_ms[site.op]] * 4, runs=1) for site in space.all_sites}
+    prices = {SUM: 0.0, **op_ms}
+    rows = {site: Row(*[prices[site.op]] * 4, runs=1) for site in space.all_sites}
     fields = {
         "kind": "stand-in",
         "target": "cpu",

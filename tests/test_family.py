@@ -160,6 +160,16 @@ def test_a_repair_that_cannot_succeed_ends():
     assert repaired(Architecture(TINY, (2, 2, 2, 2)), lambda member: 2.0) is None
 
 
+def test_a_repair_that_no_single_change_helps_goes_to_the_fastest_network():
+    convolutions, identities = (Architecture(TINY, (op,) * 4) for op in (2, 1))
+
+    def usage(member):
+        return 0.5 if member == identities else 2.0
+
+    assert repaired(convolutions, usage, identities) == identities
+    assert repaired(convolutions, lambda member: 2.0, identities) is None
+
+
 def test_equal_pools_that_cost_nothing_to_lose_do_not_stop_a_repair():
     space = CellSpace((8, 8, 1), 3, nodes=2, channels=4)
     table = stand_in_table(space)

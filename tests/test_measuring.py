@@ -1,10 +1,12 @@
 import random
 from functools import partial
 
+import pytest
+
 from tfnas.errors import RefusedError
 from tfnas.journal import Journal
 from tfnas.measurement import REFUSED, UNSTABLE, UNUSABLE, Measurement
-from tfnas.measuring import measure
+from tfnas.measuring import measure, measure_alone
 from tfnas.progress import say
 
 
@@ -90,3 +92,39 @@ def test_nothing_to_measure_shows_no_progress(capfd):
     assert "Measuring on stand-in" in capfd.readouterr().err
     again()
     assert capfd.readouterr().err == ""
+
+
+class Clock(StandInDevice):
+    """Answers with the times of a list, one for each model; notes the runs asked."""
+
+    def __init__(self, *times_ms, rounds=2):
+        super().__init__(calm_after=0)
+        self.times_ms, self.rounds, self.runs = [*times_ms], rounds, []
+
+    def measure(self, models, runs, warmup):
+        for _ in models:
+            self.runs.append(runs)
+            yield Measurement((self.times_ms.pop(0),) * runs)
+
+
+@pytest.mark.parametrize(("ms", "runs"), [(0.01, 1000), (0.5, 200), (20.0, 50)])
+def test_a_round_of_a_model_alone_takes_a_tenth_of_a_second_within_bounds(ms, runs):
+    device = Clock(*[ms] * 3)
+
+    assert measure_alone(b"model", device) == Measurement((ms,) * 2 * runs)
+    assert device.runs == [10, runs, runs]
+
+
+def test_rounds_of_a_model_alone_that_disagree_are_repeated_once():
+    rested = measure_alone(b"model", Clock(2.0, 2.0, 4.0, 2.0, 2.0))
+    restless = measure_alone(b"model", Clock(2.0, 2.0, 4.0, 2.0, 4.0))
+
+    assert (rested.median_ms, rested.flags) == (2.0, ())
+    assert restless.flags == (UNSTABLE,)
+
+
+def test_an_estimate_is_asked_for_once():
+    device = Clock(2.0, rounds=1)
+
+    assert measure_alone(b"model", device).median_ms == 2.0
+    assert device.runs == [50]

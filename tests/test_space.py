@@ -23,8 +23,9 @@ def test_the_default_space_is_the_papers():
 
 
 def test_a_distinct_site_is_listed_once():
-    # five places (16, 32 halved, 32, 64 halved, 64 channels) for each of three ops
-    assert len(CellSpace().all_sites) == 5 * 3
+    # five places (16, 32 halved, 32, 64 halved, 64 channels) for each of three ops,
+    # and a sum at three sizes
+    assert len(CellSpace().all_sites) == 5 * 3 + 3
 
 
 def test_edges_from_the_inputs_of_a_reduction_cell_halve():

@@ -126,7 +126,7 @@ def damaged(tmp_path, change):
     [
         (lambda t: t.update(schema=0), "no latency table of schema 1"),
         (lambda t: t.update(kind="guess"), "Unknown kind of table 'guess'"),
-        (lambda t: t["rows"].pop(), "lacks 1 of 9 sites, skip_connect"),
+        (lambda t: t["rows"].pop(), "lacks 1 of 12 sites, skip_connect"),
         (lambda t: t["rows"][0].update(median_ms=math.nan), "gives nan ms"),
         (lambda t: t["rows"][0].update(median_ms=-1), "gives -1 ms"),
         (lambda t: t.update(skeleton_ms=math.inf), "The skeleton of cpu is not a"),

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from tfnas.errors import SettingsError
-from tfnas.space import KINDS, WEIGHTLESS_OPS, CellSpace, Site
+from tfnas.space import KINDS, WEIGHTLESS_OPS, CellSpace, Choice, Site
+
+# Kind of cell, op, state it starts from, node it ends in (0 for any).
+Key = tuple[str, str, int, int]
 
 
 @dataclass(frozen=True)
@@ -63,14 +66,46 @@ class Architecture:
         of one state count once: the converter keeps one of several equal ops, and so
         three pooled edges cost what one does.
         """
-        live = {kind: (0, 1, *self.live_nodes(kind)) for kind in KINDS}
-        run: dict[tuple[str, ...], tuple[Site, ...]] = {}
-        for choice, op in zip(self.space.choices, self.ops, strict=True):
-            if op != "none" and choice.source in live[choice.kind]:
-                shared = (choice.kind, op, str(choice.source))
-                key = shared if op in WEIGHTLESS_OPS else (*shared, str(choice.node))
-                run[key] = self.space.sites(choice, op)
+        run = {
+            self._what_runs(choice, op): self.space.sites(choice, op)
+            for choice, op in self._live_edges
+        }
         return tuple(site for sites in run.values() for site in sites)
+
+    @property
+    def sums(self) -> tuple[Site, ...]:
+        """Every sum of two edges in the deployed network, repeated as often as it runs.
+
+        A node adds its edges one after another. Nodes that begin with equal edges share
+        their first sums, for the converter keeps one of several equal ops.
+        """
+        added: dict[tuple[str, int], tuple[Key, ...]] = {}
+        partial: set[tuple[Key, ...]] = set()
+        for choice, op in self._live_edges:
+            node = (choice.kind, choice.node)
+            added[node] = (*added.get(node, ()), self._what_runs(choice, op))
+            if len(added[node]) > 1:
+                partial.add(added[node])
+        return tuple(
+            site
+            for (first, *_) in sorted(partial)
+            for site in self.space.sums(first[0])
+        )
+
+    @property
+    def _live_edges(self) -> list[tuple[Choice, str]]:
+        live = {kind: (0, 1, *self.live_nodes(kind)) for kind in KINDS}
+        return [
+            (choice, op)
+            for choice, op in zip(self.space.choices, self.ops, strict=True)
+            if op != "none" and choice.source in live[choice.kind]
+        ]
+
+    def _what_runs(self, choice: Choice, op: str) -> Key:
+        """A key that two edges share only if the converter makes one op of them."""
+        halves = choice.kind == "reduction" and choice.source < 2
+        shared = op in WEIGHTLESS_OPS or (op == "skip_connect" and not halves)
+        return choice.kind, op, choice.source, 0 if shared else choice.node
 
     @property
     def op_counts(self) -> dict[str, int]:

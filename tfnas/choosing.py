@@ -7,7 +7,7 @@ import numpy as np
 from tfnas.architecture import Architecture
 from tfnas.errors import LimitError
 from tfnas.families import Family, Score, extreme
-from tfnas.family import single_changes
+from tfnas.family import differences, single_changes
 from tfnas.limits import Limits
 from tfnas.member import priced
 from tfnas.simplex import Budget
@@ -46,13 +46,14 @@ def best_within(
         return limits.usage(priced(member, family.table))
 
     used = {member: usage(member) for member in family.members}
+    goal = fastest(family)
     within = sorted((m for m in used if used[m] <= 1), key=lambda m: -used[m])
     beyond = sorted((m for m in used if used[m] > 1), key=lambda m: used[m])
     scored = [member for member in within if member in family.scores]
     best = sorted(scored, key=lambda member: -family.scores[member])[:_BEST]
     points = {member: family.members[member] for member in (*best, *within[:_NEAR])}
     for member in beyond[:_NEAR]:
-        fixed = repaired(member, usage)
+        fixed = repaired(member, usage, goal)
         if fixed is not None:
             points.setdefault(fixed, family.members[member])
     for member in sorted(points, key=lambda member: -score(member)):
@@ -68,19 +69,23 @@ def best_within(
 
 
 def repaired(
-    member: Architecture, usage: Callable[[Architecture], float]
+    member: Architecture,
+    usage: Callable[[Architecture], float],
+    goal: Architecture | None = None,
 ) -> Architecture | None:
     """Change single choices until a member keeps the limits.
 
     Each step takes the change that helps most, and of those that suffice the one that
-    leaves most in use.
+    leaves most in use. Where none helps any more, though several together would, the
+    way goes to the fastest network.
 
     Args:
         member: A member.
         usage: The largest share of a limit that a network uses; above 1 it breaks one.
+        goal: The fastest network, where that is known.
 
     Returns:
-        A network within the limits; None where no change helps any more.
+        A network within the limits; None where the way to the fastest has none.
     """
     used = _burden(member, usage)
     while used[0] > 1:
@@ -92,8 +97,25 @@ def repaired(
             else min(changed, key=lambda other: changed[other])
         )
         if changed[member] >= used:
-            return None
+            return _towards(goal, member, usage) if goal else None
         used = changed[member]
+    return member
+
+
+def _towards(
+    goal: Architecture, member: Architecture, usage: Callable[[Architecture], float]
+) -> Architecture | None:
+    """Take the goal's ops, one choice after another, until the limits are kept."""
+    while usage(member) > 1:
+        left = differences(member.indices, goal.indices)
+        steps = [
+            other
+            for other in single_changes(member)
+            if differences(other.indices, goal.indices) < left
+        ]
+        if not steps:
+            return None
+        member = min(steps, key=usage)
     return member
 
 
@@ -104,13 +126,17 @@ def _burden(
     return usage(member), sum(op in WEIGHTLESS_OPS for op in member.ops)
 
 
-def _impossible(family: Family, limits: Limits) -> str:
+def fastest(family: Family) -> Architecture:
+    """The fastest of a family's members and of the network of the fastest ops."""
     ends = [family.by_latency[0], extreme(family.table, np.nanargmin)]
-    fastest = min(
+    return min(
         (network for network in ends if network is not None),
         key=lambda network: family.table.predict(network).latency_ms,
     )
-    facts = priced(fastest, family.table)
+
+
+def _impossible(family: Family, limits: Limits) -> str:
+    facts = priced(fastest(family), family.table)
     asked = ", ".join(f"{name} {value:,g}" for name, value in limits.given.items())
     return (
         f"No network keeps {asked}. The fastest needs "

@@ -54,10 +54,9 @@ def params_matrix(space: CellSpace) -> NDArray[np.float32]:
     Returns:
         Sums over the sites of a choice, shape `(num_choices, num_ops)`.
     """
-    counts = {site: op_params(site) for site in space.all_sites}
     return np.array(
         [
-            [sum(counts[s] for s in space.sites(choice, op)) for op in space.ops]
+            [sum(map(op_params, space.sites(choice, op))) for op in space.ops]
             for choice in space.choices
         ],
         np.float32,

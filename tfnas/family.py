@@ -60,8 +60,8 @@ def sweep(space: CellSpace, logits: Logits, points: int) -> dict[Architecture, B
     look([*grid(len(space.ops), steps)])
     ways = _neighbours([*seen], steps)
     while len(seen) < points:
-        ways = [way for way in ways if _differ(*(seen[end] for end in way)) > 1]
-        ways.sort(key=lambda way: -_differ(*(seen[end] for end in way)))
+        ways = [way for way in ways if differences(*(seen[end] for end in way)) > 1]
+        ways.sort(key=lambda way: -differences(*(seen[end] for end in way)))
         middles = [_middle(*way) for way in ways]
         before = len(seen)
         look(middles)
@@ -105,7 +105,8 @@ def _neighbours(budgets: Sequence[Budget], steps: int) -> list[tuple[Budget, Bud
     return pairs
 
 
-def _differ(first: tuple[int, ...], second: tuple[int, ...]) -> int:
+def differences(first: Sequence[int], second: Sequence[int]) -> int:
+    """How many choices two architectures take another op at, by their indices."""
     return sum(a != b for a, b in zip(first, second, strict=True))
 
 

@@ -1,5 +1,6 @@
 """Named models -> times on a device: in rounds, resumable, with an eye on drift."""
 
+import math
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -13,6 +14,8 @@ from tfnas.progress import bar, say
 from tfnas.targets import Target
 
 MAX_SPREAD = 0.1
+RUNS, WARMUP = 50, 10
+_ROUND_MS, _MOST_RUNS = 100, 1000  # of a model that is measured alone
 _CONVERTING = 40  # what converting a model takes, in blocks of runs; for the ETA alone
 
 Makers = Mapping[str, Callable[[], bytes]]
@@ -49,24 +52,54 @@ def measure(
     """
     first, again = range(device.rounds), range(device.rounds, 2 * device.rounds)
     _rounds(makers, device, book, first, runs, warmup, rng)
-    shaky = {item: make for item, make in makers.items() if disagree(book, item, first)}
+
+    def blocks(item: str, rounds: Sequence[int]) -> list[Measurement]:
+        return [book.blocks[item, number] for number in rounds]
+
+    shaky = {item: m for item, m in makers.items() if disagree(blocks(item, first))}
     _rounds(shaky, device, book, again, runs, warmup, rng)
     return {
-        item: _merged(book, item, again if item in shaky else first) for item in makers
+        item: _merged(blocks(item, again if item in shaky else first))
+        for item in makers
     }
 
 
-def disagree(book: Journal, item: str, rounds: Sequence[int]) -> bool:
+def measure_alone(model: bytes, device: Target) -> Measurement:
+    """Measure one model, in rounds that outlast a busy moment.
+
+    The rounds of many models take turns; those of one follow each other, and a fast one
+    would have all of them in a bad moment. On a device that is timed a round therefore
+    takes a tenth of a second or more, and rounds that disagree are repeated.
+
+    Args:
+        model: Compiled for the device.
+        device: Where.
+
+    Raises:
+        TargetError: If the device is lost.
+    """
+    runs = RUNS
+    if device.rounds > 1:
+        (probe,) = device.measure([model], WARMUP, 1)
+        runs = min(
+            max(runs, math.ceil(_ROUND_MS / max(probe.median_ms, 1e-3))), _MOST_RUNS
+        )
+    blocks = [*device.measure([model] * device.rounds, runs, WARMUP)]
+    if disagree(blocks):
+        blocks = [*device.measure([model] * device.rounds, runs, WARMUP)]
+    return _merged(blocks)
+
+
+def disagree(blocks: Sequence[Measurement]) -> bool:
     """Whether the rounds of an item disagree: half of their medians by over 10 %."""
-    medians = [book.blocks[item, number].median_ms for number in rounds]
+    medians = [block.median_ms for block in blocks]
     low, middle, high = np.quantile(medians, (0.25, 0.5, 0.75))
     return bool(high - low > MAX_SPREAD * middle)
 
 
-def _merged(book: Journal, item: str, rounds: Sequence[int]) -> Measurement:
-    blocks = [book.blocks[item, number] for number in rounds]
+def _merged(blocks: Sequence[Measurement]) -> Measurement:
     flags = [flag for block in blocks for flag in block.flags]
-    if disagree(book, item, rounds):
+    if disagree(blocks):
         flags.append(UNSTABLE)
     peaks = [b.peak_memory_bytes for b in blocks if b.peak_memory_bytes is not None]
     return replace(

@@ -17,12 +17,14 @@ from tfnas.measuring import measure
 from tfnas.rows import Row, row_of
 from tfnas.site_models import network_model, site_model, step
 from tfnas.slopes import slope
-from tfnas.space import CellSpace, Site
+from tfnas.space import SUM, CellSpace, Site
 from tfnas.table import LatencyTable
 from tfnas.targets import Measurement, Target, get_target
 
 FIT_NETWORKS = 12
 HELDOUT_NETWORKS = 12
+_CALL = "call"
+_CONCENTRATION = 0.4  # 1 is uniform on the simplex
 
 
 def skeleton(space: CellSpace) -> Architecture:
@@ -34,11 +36,12 @@ def skeleton(space: CellSpace) -> Architecture:
 def random_architecture(space: CellSpace, rng: random.Random) -> Architecture:
     """A network with its own mix of ops, so that a sample spans the space's latencies.
 
-    The shares of the ops are uniform on the simplex; with equal shares for all, most
-    networks would have nearly the same latency.
+    The shares of the ops come from a Dirichlet distribution that favours the corners of
+    the simplex, as members of a family do: with equal shares for all, most networks
+    would have nearly the same latency, and the extremes would be guessed.
     """
     while True:
-        shares = [rng.expovariate(1) for _ in space.ops]
+        shares = [rng.gammavariate(_CONCENTRATION, 1) for _ in space.ops]
         picks = rng.choices(range(len(space.ops)), shares, k=len(space.choices))
         try:
             return Architecture(space, tuple(picks))
@@ -93,6 +96,8 @@ def profile(
         for times in device.repeats
     }
     whole = partial(network_model, per_tensor_dense=device.per_tensor_dense)
+    if device.call_ms is None:
+        makers[_CALL] = partial(site_model, Site(SUM, 1, 1, 1, 1))
     makers["skeleton"] = partial(whole, bare)
     for index, network in enumerate(networks):
         makers[f"network {index}"] = partial(whole, network)
@@ -136,17 +141,22 @@ def _rows(
         site: slope({times: timed[_item(site, times)] for times in device.repeats})
         for site in _timed(sites, device)
     }
-    # Beside the op, a further copy of one that halves adds a step and a sum; the sum
-    # stays in, the same for all ops of such an edge.
-    steps = {
-        site: found[step(site)].median_ms
+    # Beside the op, a further copy of one that halves adds a step and a sum.
+    beside = {
+        site: found[step(site)].median_ms + found[_sum_after(site)].median_ms
         for site in found
         if site.stride == 2 and device.repeats != (1,)
     }
+    call_ms = timed[_CALL].median_ms if device.call_ms is None else device.call_ms
     return {
-        site: row_of(found.get(site), device.call_ms + steps.get(site, 0.0))
-        for site in sites
+        site: row_of(found.get(site), call_ms + beside.get(site, 0.0)) for site in sites
     }
+
+
+def _sum_after(site: Site) -> Site:
+    """The sum of what two ops that halve put out."""
+    channels, sides = site.out_channels, (-(-site.height // 2), -(-site.width // 2))
+    return Site(SUM, *sides, channels, channels)
 
 
 def _table(
@@ -157,12 +167,12 @@ def _table(
     networks: list[Architecture],
 ) -> LatencyTable:
     rows = _rows(sites, device, timed)
-    halving = sum(rows[site].median_ms for site in skeleton(space).sites)
-    skeleton_ms = timed["skeleton"].median_ms - halving
-    sums = [
-        skeleton_ms + sum(rows[site].median_ms for site in network.sites)
-        for network in networks
-    ]
+
+    def of_entries(network: Architecture) -> float:
+        return sum(rows[site].median_ms for site in (*network.sites, *network.sums))
+
+    skeleton_ms = timed["skeleton"].median_ms - of_entries(skeleton(space))
+    sums = [skeleton_ms + of_entries(network) for network in networks]
     whole = [timed[f"network {index}"] for index in range(len(networks))]
     pairs = [
         (total, network.median_ms)

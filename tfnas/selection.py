@@ -10,8 +10,8 @@ from tfnas.choosing import best_within, repaired
 from tfnas.data import Dataset, load
 from tfnas.errors import LimitError
 from tfnas.export import require_untrained
-from tfnas.families import Family, find_family, logits_for
-from tfnas.family import POINTS, derive
+from tfnas.families import Family, extreme, find_family, logits_for
+from tfnas.family import POINTS, derive, differences
 from tfnas.files import refuse_overwrite
 from tfnas.limits import Limits, Request
 from tfnas.member import Member, priced
@@ -118,7 +118,11 @@ class Selector:
     def _near(self, budget: Budget, limits: Limits) -> Architecture:
         """The member at a point, repaired where it breaks a limit."""
         member = self.at(budget)
-        found = repaired(member, lambda one: limits.usage(priced(one, self.table)))
+        found = repaired(
+            member,
+            lambda one: limits.usage(priced(one, self.table)),
+            extreme(self.table, np.nanargmin),
+        )
         if found is None:
             limits.require(priced(member, self.table), "The member at this budget")
             raise LimitError("No network near this budget keeps the limits.")
@@ -132,13 +136,12 @@ class Selector:
     def member(self, chosen: Architecture, budget: Budget, request: Request) -> Member:
         """A network with where it came from."""
         before, searched = self.at(budget), self.search.table
-        pairs = zip(before.indices, chosen.indices, strict=True)
         return Member(
             chosen,
             budget,
             self.table,
             request.limits,
             by_budget=request.budget is not None,
-            repaired=sum(first != second for first, second in pairs),
+            repaired=differences(before.indices, chosen.indices),
             searched_for={"target": searched.target, **searched.device},
         )

@@ -25,6 +25,8 @@ OP_NAMES = (
     "none",
 )
 WEIGHTLESS_OPS = ("max_pool_3x3", "avg_pool_3x3")
+# The sum of two edges of a node; no op of a choice, but measured as one.
+SUM = "add"
 KINDS = ("normal", "reduction")
 
 
@@ -36,7 +38,7 @@ class Site:
     distinct site once, however often the networks repeat it.
 
     Attributes:
-        op: One of `OP_NAMES`.
+        op: One of `OP_NAMES`, or `SUM`.
         height: Rows of the input feature map, in pixels.
         width: Columns of the input feature map, in pixels.
         in_channels: Channels of the input feature map.
@@ -191,19 +193,21 @@ class CellSpace:
         cells = [cell for cell in self.stack if cell.kind == choice.kind]
         return tuple(cell.site(op, choice.source) for cell in cells)
 
+    def sums(self, kind: str) -> tuple[Site, ...]:
+        """Where one sum of a node runs in the cells of a kind: one site a cell."""
+        # From state 2 on, the first node, states are as large as the cell's output.
+        return tuple(cell.site(SUM, 2) for cell in self.stack if cell.kind == kind)
+
     @property
     def all_sites(self) -> tuple[Site, ...]:
         """Every distinct site of the space, sorted."""
-        return tuple(
-            sorted(
-                {
-                    site
-                    for choice in self.choices
-                    for op in self.ops
-                    for site in self.sites(choice, op)
-                }
-            )
-        )
+        ops = {
+            site
+            for choice in self.choices
+            for op in self.ops
+            for site in self.sites(choice, op)
+        }
+        return tuple(sorted(ops.union(*map(self.sums, KINDS))))
 
     @property
     def fingerprint(self) -> str:

@@ -88,9 +88,10 @@ class LatencyTable:
         return hashlib.sha256(repr((facts, priced)).encode()).hexdigest()[:8]
 
     def sum_ms(self, architecture: Architecture) -> float:
-        """`skeleton + sum of table entries`, not calibrated."""
+        """`skeleton + sum of table entries`, not calibrated; sums are entries too."""
         return self.skeleton_ms + math.fsum(
-            self.rows[site].median_ms for site in architecture.sites
+            self.rows[site].median_ms
+            for site in (*architecture.sites, *architecture.sums)
         )
 
     def predict(self, architecture: Architecture) -> Prediction:

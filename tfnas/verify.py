@@ -1,7 +1,7 @@
 """A .tflite on test images and on its device: accuracy, times, memory."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Self
 
 from tfnas import arena
@@ -9,11 +9,10 @@ from tfnas.data import Dataset
 from tfnas.errors import TargetError
 from tfnas.interpreter import tflite_accuracy
 from tfnas.measurement import UNUSABLE, Measurement
+from tfnas.measuring import measure_alone
 from tfnas.progress import say
 from tfnas.table import LatencyTable
 from tfnas.targets import same_target
-
-_RUNS, _WARMUP = 50, 10
 
 
 @dataclass(frozen=True)
@@ -79,13 +78,12 @@ def on_target(
     try:
         device = same_target(place.target, place.device, place.reach)
         compiled = device.compile(flatbuffer)
-        blocks = [*device.measure([compiled] * device.rounds, _RUNS, _WARMUP)]
+        timed = measure_alone(compiled, device)
     except TargetError as error:
         say(f"Latency is not measured: {error}")
         return None, {}
-    runs_ms = tuple(ms for block in blocks for ms in block.runs_ms)
     files = {f"model_int8_{device.suffix}.tflite": compiled} if device.suffix else {}
-    return replace(blocks[0], runs_ms=runs_ms), files
+    return timed, files
 
 
 def latency_facts(timed: Measurement | None, kind: str) -> dict[str, Any]:

@@ -63,7 +63,7 @@ class Adb:
     repeats = (1,)
     suffix = ""
     per_tensor_dense = False
-    call_ms = 0.0
+    call_ms = None
 
     def __init__(
         self,

@@ -33,7 +33,8 @@ class Target(Protocol):
         device: Facts that tell this device and runtime from others.
         conditions: Facts that may change while it measures, such as its temperature.
         reach: Options that say how it is reached, and nothing of how fast it is.
-        call_ms: Milliseconds of a call that no op causes; taken off every op's time.
+        call_ms: Milliseconds of a call that no op causes, taken off every op's time;
+            None where a profile is to measure it, as the time of an op on one number.
     """
 
     about: str
@@ -47,7 +48,7 @@ class Target(Protocol):
     device: Mapping[str, str]
     conditions: Mapping[str, str]
     reach: Mapping[str, str]
-    call_ms: float
+    call_ms: float | None
 
     @staticmethod
     def missing(address: str) -> list[str]:

@@ -24,7 +24,7 @@ class Cpu:
     repeats = (1,)
     suffix = ""
     per_tensor_dense = False
-    call_ms = 0.0
+    call_ms = None
 
     def __init__(self, address: str = "cpu", *, threads: int = 1) -> None:
         self.name = address

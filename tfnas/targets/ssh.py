@@ -53,7 +53,7 @@ class Ssh:
     repeats = (1,)
     suffix = ""
     per_tensor_dense = False
-    call_ms = 0.0
+    call_ms = None
 
     def __init__(
         self,

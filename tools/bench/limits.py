@@ -10,11 +10,10 @@ import json
 import random
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import click
 import numpy as np
-from chance import same_latency
+from chance import same_latency, subset
 
 from tfnas.calibration import spearman
 from tfnas.config import TrainConfig
@@ -24,7 +23,7 @@ from tfnas.member import Member
 from tfnas.runs import Run
 from tfnas.selection import Selector
 from tfnas.train import named_weights
-from tfnas.workflow import export_requested, space_ranges
+from tfnas.workflow import space_ranges
 
 
 def limits_over(run: Run, count: int) -> list[float]:
@@ -35,38 +34,42 @@ def limits_over(run: Run, count: int) -> list[float]:
     return [float(f"{ms:.4g}") for ms in np.linspace(low, high, count)]
 
 
-def rival_of(
-    card: dict[str, Any], selector: Selector, config: TrainConfig
-) -> dict[str, Any]:
-    """The card of a random network that is predicted to take as long."""
-    asked = Request(None, Limits(latency_ms=card["limits"]["latency_ms"]))
+def rival_of(limit: float, selector: Selector) -> Member:
+    """A random network that is predicted to take as long as the member of a limit."""
+    asked = Request(None, Limits(latency_ms=limit))
     member = selector.take(asked)
-    rng = random.Random(card["limits"]["latency_ms"])
-    drawn = same_latency(selector.table, rng)(member.budget, member.architecture)
-    other = Member(
-        drawn, member.budget, selector.table, replace(asked.limits, params=1e9)
+    draw = same_latency(selector.table, random.Random(limit))
+    return Member(
+        draw(member.budget, member.architecture),
+        member.budget,
+        selector.table,
+        replace(asked.limits, params=1e9),  # a folder of its own
     )
-    weights = named_weights(selector.search.supernet)
-    return export_member(other, selector.data, config, selector.run, weights=weights)
 
 
 @click.command()
 @click.argument("run", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--limits", "count", default=20, show_default=True, help="How many.")
-@click.option("--rivals", default=8, show_default=True, help="Pairs with chance.")
-@click.option("--epochs", default=1, show_default=True, help="Of every training.")
+@click.option("--rivals", default=8, show_default=True, help="Pairs with chance, or 0.")
+@click.option("--epochs", default=1, show_default=True, help="Of all, 0: no training.")
+@click.option("--images", default=60_000, show_default=True, help="To train on.")
 @click.option("--part", nargs=2, default=(0, 1), help="Which of how many parts.")
 def main(
-    run: Path, count: int, rivals: int, epochs: int, part: tuple[int, int]
+    run: Path, count: int, rivals: int, epochs: int, images: int, part: tuple[int, int]
 ) -> None:
     """Export a member of RUN for every limit, and rivals of some, and compare."""
     folder, config = Run(run), TrainConfig(epochs=epochs)
+    selector = Selector(folder)
+    data, weights = (
+        subset(selector.data, images),
+        named_weights(selector.search.supernet),
+    )
     wanted = limits_over(folder, count)
     mine = wanted[part[0] :: part[1]]
     cards = []
     for limit in mine:
-        asked = [Request(None, Limits(latency_ms=limit))]
-        (card,) = export_requested(folder, asked, config)
+        member = selector.take(Request(None, Limits(latency_ms=limit)))
+        card = export_member(member, data, config, folder, weights=weights)
         cards.append(card)
         print(
             f"limit {limit:.4g} ms: predicted {card['predicted_latency_ms']:.4g}, "
@@ -78,10 +81,13 @@ def main(
     scores = [card["int8_accuracy"] for card in cards]
     print(f"{sum(kept)} of {len(kept)} limits kept")
     print(f"rank correlation of limit and accuracy: {spearman(mine, scores):.3f}")
-    selector, gains = Selector(folder), []
+    if not rivals:
+        return
+    gains = []
     picks = np.linspace(1, len(cards) - 2, -(-rivals // part[1])).round().astype(int)
     for card in (cards[pick] for pick in sorted(set(picks.tolist()))):
-        rival = rival_of(card, selector, config)
+        other = rival_of(card["limits"]["latency_ms"], selector)
+        rival = export_member(other, data, config, folder, weights=weights)
         gains.append(100 * (card["int8_accuracy"] - rival["int8_accuracy"]))
         times = [c["measured_latency_ms"] for c in (card, rival)]
         print(json.dumps({"gain": gains[-1], "measured_ms": times}), flush=True)
