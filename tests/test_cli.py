@@ -215,8 +215,8 @@ def test_a_search_profiles_this_machine_first_where_no_table_fits(
 ):
     profiled = []
 
-    def profiled_before(space, device):
-        profiled.append(device.name)
+    def profiled_before(space, device, *, overwrite):
+        profiled.append((device.name, overwrite))
         return LatencyTable.load(Path("table.json")), Path("table.json")
 
     monkeypatch.setattr("tfnas.workflow.profile_to_file", profiled_before)
@@ -224,7 +224,7 @@ def test_a_search_profiles_this_machine_first_where_no_table_fits(
     result = run("search", *arguments, "--space", "space.toml", "--run", "unpriced")
 
     assert result.exit_code == 0, result.output
-    assert profiled == ["cpu"]
+    assert profiled == [("cpu", True)]  # a table of an earlier version gives way
     assert "profiling the host first" in result.stderr
 
 

@@ -1,12 +1,23 @@
+import math
+from dataclasses import replace
+from itertools import product
+
 import numpy as np
 import pytest
 from conftest import TINY, stand_in_table
 
 from tfnas.architecture import Architecture
-from tfnas.choosing import best_within, repaired
+from tfnas.choosing import best_within, repaired, usage_of
 from tfnas.costs import count_params
 from tfnas.errors import LimitError, RunError
-from tfnas.families import Family, find_family, logits_for, ranges
+from tfnas.families import (
+    Family,
+    fastest,
+    find_family,
+    logits_for,
+    ranges,
+    slowest,
+)
 from tfnas.family import derive, front, single_changes, sweep
 from tfnas.limits import Limits
 from tfnas.measurement import UNUSABLE
@@ -157,7 +168,49 @@ def never():
 
 
 def test_a_repair_that_cannot_succeed_ends():
-    assert repaired(Architecture(TINY, (2, 2, 2, 2)), lambda member: 2.0) is None
+    convolutions, identities = (Architecture(TINY, (op,) * 4) for op in (2, 1))
+
+    assert repaired(convolutions, lambda member: 2.0, identities) is None
+
+
+def test_the_fastest_network_may_share_pools_rather_than_take_identities():
+    space = CellSpace(
+        (8, 8, 1), 3, nodes=2, channels=4, ops=("max_pool_3x3", "skip_connect")
+    )
+    # per reduction cell: identities add 3 times, for they halve by convolutions of
+    # their own; pools share, and add twice
+    prices = {"max_pool_3x3": 1.0, "skip_connect": 0.0, "add": 5.0}
+    table = stand_in_table(space, prices)
+    networks = [Architecture(space, ops) for ops in product((0, 1), repeat=10)]
+
+    least = min(table.predict(network).latency_ms for network in networks)
+
+    assert table.predict(fastest(table)).latency_ms == least
+    assert least < table.predict(Architecture(space, (1,) * 10)).latency_ms
+
+
+def test_the_slowest_network_has_the_slowest_op_everywhere_that_is_not_barred():
+    assert slowest(stand_in_table(TINY)).op_counts["sep_conv_3x3"] == 4
+
+
+def test_a_repair_takes_no_op_that_the_device_bars():
+    table = stand_in_table(TINY)
+    barred = replace(
+        table,
+        rows={
+            site: replace(row, median_ms=0.0, flags=(UNUSABLE,))
+            if site.op == "skip_connect"
+            else row
+            for site, row in table.rows.items()
+        },
+    )
+    pools = Architecture(TINY, (0, 0, 0, 0))
+    limits = Limits(latency_ms=barred.predict(pools).high_ms)
+    usage = usage_of(limits, barred)
+
+    assert fastest(barred) == pools
+    assert repaired(Architecture(TINY, (2, 2, 2, 2)), usage, pools) == pools
+    assert usage(Architecture(TINY, (0, 0, 0, 1))) == math.inf
 
 
 def test_a_repair_that_no_single_change_helps_goes_to_the_fastest_network():
@@ -167,7 +220,6 @@ def test_a_repair_that_no_single_change_helps_goes_to_the_fastest_network():
         return 0.5 if member == identities else 2.0
 
     assert repaired(convolutions, usage, identities) == identities
-    assert repaired(convolutions, lambda member: 2.0, identities) is None
 
 
 def test_equal_pools_that_cost_nothing_to_lose_do_not_stop_a_repair():
@@ -177,7 +229,8 @@ def test_equal_pools_that_cost_nothing_to_lose_do_not_stop_a_repair():
     identities = Architecture(space, (1,) * len(space.choices))
     limit = priced(identities, table)["predicted_high_ms"] + 0.1
 
-    found = repaired(pools, lambda one: priced(one, table)["predicted_high_ms"] / limit)
+    usage = usage_of(Limits(latency_ms=limit), table)
+    found = repaired(pools, usage, pools)  # the way to the goal would not help
 
     assert found == identities
 

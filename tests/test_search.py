@@ -5,7 +5,7 @@ from dataclasses import replace
 import keras
 import numpy as np
 import pytest
-from conftest import TINY, stand_in_table
+from conftest import CPU_OP_MS, TINY, stand_in_table
 
 from tfnas.callbacks import Progress, Record, annealed
 from tfnas.config import SearchConfig
@@ -221,8 +221,20 @@ def test_expected_latency_is_the_calibrated_sum_of_the_uniform_mixture():
     # alpha is 0 at first: every op a third. Table: pool 1, identity 0, convolution 3
     # at 2 normal and 2 x 2 reduction sites; skeleton 2; offset 1, scale 2
     mixture = 6 * (1 + 0 + 3) / 3
+    # and a sum of 0.5 at the one node of each of three cells
+    search = Search(TINY, stand_in_table(TINY, {**CPU_OP_MS, "add": 0.5}))
 
     assert make().expected_latency_ms() == pytest.approx(1 + 2 * (2 + mixture))
+    assert search.expected_latency_ms() == pytest.approx(1 + 2 * (2 + mixture + 1.5))
+
+
+def test_an_edge_that_is_likely_none_is_added_to_its_node_as_rarely():
+    space = replace(TINY, ops=("none", "skip_connect"))
+    table = stand_in_table(space, {"none": 0.0, "skip_connect": 0.0, "add": 0.5})
+
+    assert Search(space, table).expected_latency_ms() == pytest.approx(
+        1 + 2 * (2 + 1.5 / 2)
+    )
 
 
 def test_before_the_hypernetwork_moves_all_ops_share_the_choices():

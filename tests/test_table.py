@@ -124,7 +124,7 @@ def damaged(tmp_path, change):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda t: t.update(schema=0), "no latency table of schema 1"),
+        (lambda t: t.update(schema=0), "no latency table of schema 2"),
         (lambda t: t.update(kind="guess"), "Unknown kind of table 'guess'"),
         (lambda t: t["rows"].pop(), "lacks 1 of 12 sites, skip_connect"),
         (lambda t: t["rows"][0].update(median_ms=math.nan), "gives nan ms"),

@@ -63,8 +63,8 @@ class Architecture:
         """Every site the deployed network runs, repeated as often as it runs there.
 
         Edges that carry nothing, `none` or from a dead node, are left out. Equal pools
-        of one state count once: the converter keeps one of several equal ops, and so
-        three pooled edges cost what one does.
+        or identities of one state count once: the converter keeps one of several equal
+        ops, and so three pooled edges cost what one does.
         """
         run = {
             self._what_runs(choice, op): self.space.sites(choice, op)

@@ -35,6 +35,10 @@ def card_text(card: Mapping[str, Any]) -> str:
         "Target": f"{card['target']} ({card['table_kind']})",
         "Searched for": card["searched_for"]["target"],
     }
+    if flags := card["latency_flags"]:
+        rows["Measured latency"] += f" ({', '.join(flags)})"
+    if skipped := card["skipped_images"]:
+        rows["Skipped images"] = f"{skipped:,} could not be read"
     if peak := card["peak_memory_bytes"]:
         rows["Peak memory"] = f"{peak:,} bytes of the process on the target"
     if error := card["chosen_for"].get("error"):

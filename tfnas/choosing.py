@@ -1,17 +1,17 @@
 """Limits in, the best member of a family that keeps them out."""
 
+import math
 from collections.abc import Callable
-
-import numpy as np
 
 from tfnas.architecture import Architecture
 from tfnas.errors import LimitError
-from tfnas.families import Family, Score, extreme
+from tfnas.families import Family, Score, fastest
 from tfnas.family import differences, single_changes
 from tfnas.limits import Limits
 from tfnas.member import priced
 from tfnas.simplex import Budget
 from tfnas.space import WEIGHTLESS_OPS
+from tfnas.table import LatencyTable
 
 # So many members just within the limits, and so many just beyond them, are looked at.
 _NEAR = 8
@@ -41,12 +41,9 @@ def best_within(
     Raises:
         LimitError: If no member keeps the limits; says what the fastest one needs.
     """
-
-    def usage(member: Architecture) -> float:
-        return limits.usage(priced(member, family.table))
-
+    usage = usage_of(limits, family.table)
     used = {member: usage(member) for member in family.members}
-    goal = fastest(family)
+    goal = fastest(family.table)
     within = sorted((m for m in used if used[m] <= 1), key=lambda m: -used[m])
     beyond = sorted((m for m in used if used[m] > 1), key=lambda m: used[m])
     scored = [member for member in within if member in family.scores]
@@ -65,13 +62,25 @@ def best_within(
         return member, points[member]
     if points:
         raise refused
-    raise LimitError(_impossible(family, limits))
+    raise LimitError(_impossible(goal, family.table, limits))
+
+
+def usage_of(limits: Limits, table: LatencyTable) -> Callable[[Architecture], float]:
+    """The largest share of a limit that a network uses; infinite with a barred op."""
+    usable = table.usable()
+
+    def usage(member: Architecture) -> float:
+        if not usable[range(len(usable)), member.indices].all():
+            return math.inf
+        return limits.usage(priced(member, table))
+
+    return usage
 
 
 def repaired(
     member: Architecture,
     usage: Callable[[Architecture], float],
-    goal: Architecture | None = None,
+    goal: Architecture,
 ) -> Architecture | None:
     """Change single choices until a member keeps the limits.
 
@@ -82,7 +91,7 @@ def repaired(
     Args:
         member: A member.
         usage: The largest share of a limit that a network uses; above 1 it breaks one.
-        goal: The fastest network, where that is known.
+        goal: The fastest network.
 
     Returns:
         A network within the limits; None where the way to the fastest has none.
@@ -97,7 +106,7 @@ def repaired(
             else min(changed, key=lambda other: changed[other])
         )
         if changed[member] >= used:
-            return _towards(goal, member, usage) if goal else None
+            return _towards(goal, member, usage)
         used = changed[member]
     return member
 
@@ -126,17 +135,8 @@ def _burden(
     return usage(member), sum(op in WEIGHTLESS_OPS for op in member.ops)
 
 
-def fastest(family: Family) -> Architecture:
-    """The fastest of a family's members and of the network of the fastest ops."""
-    ends = [family.by_latency[0], extreme(family.table, np.nanargmin)]
-    return min(
-        (network for network in ends if network is not None),
-        key=lambda network: family.table.predict(network).latency_ms,
-    )
-
-
-def _impossible(family: Family, limits: Limits) -> str:
-    facts = priced(fastest(family), family.table)
+def _impossible(goal: Architecture, table: LatencyTable, limits: Limits) -> str:
+    facts = priced(goal, table)
     asked = ", ".join(f"{name} {value:,g}" for name, value in limits.given.items())
     return (
         f"No network keeps {asked}. The fastest needs "

@@ -1,22 +1,24 @@
 """A whole family on one page: distinct members, what they cost, how good they are."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tfnas.architecture import Architecture
 from tfnas.costs import count_params
-from tfnas.errors import RunError, SettingsError
+from tfnas.errors import RunError, SettingsError, TableError
 from tfnas.family import front, sweep
 from tfnas.files import read_json, write_json
 from tfnas.member import priced
 from tfnas.progress import bar
 from tfnas.search import NEVER, Search
 from tfnas.simplex import Budget, check_budget
+from tfnas.space import CellSpace
 from tfnas.table import LatencyTable
 
 SCHEMA = 1
@@ -136,33 +138,78 @@ def logits_for(search: Search, table: LatencyTable) -> Callable[[Any], Any]:
     return lambda points: search.alphas(points) + barred
 
 
-def extreme(table: LatencyTable, pick: Callable[..., Any]) -> Architecture | None:
-    """The network of the op that `pick` takes at every choice by its time.
+def fastest(table: LatencyTable) -> Architecture:
+    """The network that is predicted to take least.
 
-    None where that is `none` everywhere, which is no network.
+    Edges of one state may share an op and the sums after it, so all edges from a state
+    move together, state after state, until none of these moves helps.
+
+    Raises:
+        TableError: If the ops that the target runs make no network.
     """
-    costs = np.where(table.usable(), table.matrix(), np.nan)
+    space, usable = table.space, table.usable()
+    starts = [
+        np.where(usable[:, op], op, np.argmax(usable, axis=1))
+        for op in range(len(space.ops))
+    ]
+    found = [network for start in starts if (network := _network(space, start))]
+    if not found:
+        raise TableError(f"The ops that {table.target} runs make no network: add one.")
+    best, time = _least(found, table)
+    while True:
+        moves = [
+            network
+            for here in _from_one_state(space)
+            for op in range(len(space.ops))
+            if usable[here, op].all()
+            and (network := _network(space, np.where(here, op, best.indices)))
+        ]
+        better, less = _least([best, *moves], table)
+        if less >= time:
+            return best
+        best, time = better, less
+
+
+def _least(
+    networks: Sequence[Architecture], table: LatencyTable
+) -> tuple[Architecture, float]:
+    times = [table.predict(network).latency_ms for network in networks]
+    return networks[int(np.argmin(times))], min(times)
+
+
+def _from_one_state(space: CellSpace) -> list[NDArray[np.bool_]]:
+    """The choices that start from each state of each kind of cell, as masks."""
+    starts = [(choice.kind, choice.source) for choice in space.choices]
+    return [np.array([one == start for one in starts]) for start in sorted({*starts})]
+
+
+def _network(space: CellSpace, indices: Any) -> Architecture | None:
+    """The network of these ops; None where `none` cuts every path."""
     try:
-        return Architecture(table.space, tuple(map(int, pick(costs, axis=1))))
+        return Architecture(space, tuple(map(int, indices)))
     except SettingsError:
         return None
+
+
+def slowest(table: LatencyTable) -> Architecture:
+    """The network of the ops that take longest, each at its choice."""
+    costs = np.where(table.usable(), table.matrix(), -1)
+    return Architecture(table.space, tuple(map(int, np.argmax(costs, axis=1))))
 
 
 def ranges(table: LatencyTable, draw: Callable[[], Architecture]) -> dict[str, Any]:
     """Least, median and most that networks of a space cost.
 
     Args:
-        table: Prices; the least and the most are of the ops that cost least and most at
-            every choice.
+        table: Prices; the least and the most are of the fastest network and of the ops
+            that cost most at every choice.
         draw: Gives a random network; the median is that of 1,000.
 
     Returns:
         `latency_ms` and `params`, each with `min`, `median`, `max`.
     """
     drawn = [draw() for _ in range(1000)]
-    ends = [
-        end for pick in (np.nanargmin, np.nanargmax) if (end := extreme(table, pick))
-    ]
+    ends = [fastest(table), slowest(table)]
     found = {}
     for name, cost in (
         ("latency_ms", lambda member: table.predict(member).latency_ms),

@@ -131,6 +131,8 @@ def largest_within(
     """
     ranked = sorted(members, key=lambda member: table.predict(member).high_ms)
     within = [one for one in ranked if table.predict(one).high_ms <= most_ms]
+    if not ranked:
+        raise LimitError("The family has no member: `none` cuts every path.")
     if not within:
         fastest = table.predict(ranked[0])
         raise LimitError(

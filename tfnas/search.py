@@ -251,9 +251,14 @@ class Search(keras.Model):
         return float(self.temperature.value.numpy())
 
     def expected_latency_ms(self) -> float:
-        """Calibrated latency of the relaxed network at the uniform point."""
-        alpha = self.alpha(uniform(len(self.space.ops)))
-        relaxed = float(expected_ms(ops.softmax(alpha), self.latency_ms))
+        """Calibrated latency of the relaxed network at the uniform point.
+
+        Every edge is added to its node on its own: a mixture shares no sums.
+        """
+        gamma_bar = np.asarray(ops.softmax(self.alpha(uniform(len(self.space.ops)))))
+        filled = gamma_bar @ [op != "none" for op in self.space.ops]
+        relaxed = float(expected_ms(gamma_bar, self.latency_ms))
+        relaxed += float(filled @ self.table.sums_ms())
         fit = self.table.calibration
         return fit.offset_ms + fit.scale * (self.table.skeleton_ms + relaxed)
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 
 from tfnas.architecture import Architecture
-from tfnas.choosing import best_within, repaired
+from tfnas.choosing import best_within, repaired, usage_of
 from tfnas.data import Dataset, load
 from tfnas.errors import LimitError
 from tfnas.export import require_untrained
-from tfnas.families import Family, extreme, find_family, logits_for
+from tfnas.families import Family, fastest, find_family, logits_for
 from tfnas.family import POINTS, derive, differences
 from tfnas.files import refuse_overwrite
 from tfnas.limits import Limits, Request
@@ -118,11 +118,8 @@ class Selector:
     def _near(self, budget: Budget, limits: Limits) -> Architecture:
         """The member at a point, repaired where it breaks a limit."""
         member = self.at(budget)
-        found = repaired(
-            member,
-            lambda one: limits.usage(priced(one, self.table)),
-            extreme(self.table, np.nanargmin),
-        )
+        usage = usage_of(limits, self.table)
+        found = repaired(member, usage, fastest(self.table))
         if found is None:
             limits.require(priced(member, self.table), "The member at this budget")
             raise LimitError("No network near this budget keeps the limits.")

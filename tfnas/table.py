@@ -18,7 +18,7 @@ from tfnas.measurement import UNUSABLE
 from tfnas.rows import Row
 from tfnas.space import CellSpace, Site
 
-SCHEMA = 1
+SCHEMA = 2
 # `stand-in` is what tests use: numbers that no device and no vendor gave.
 KINDS = ("measured", "vendor-estimate", "analytic", "stand-in")
 
@@ -33,7 +33,7 @@ class LatencyTable:
         device: Facts that tell this device and runtime from others.
         space: The space whose sites these are.
         rows: Times per site.
-        skeleton_ms: Stem, cell plumbing and head together.
+        skeleton_ms: Stem, head, and what leads into cells and out of them, together.
         calibration: From sums to whole networks.
         date: Day of measuring, ISO 8601.
         tool_version: Version of tfnas that measured.
@@ -76,7 +76,7 @@ class LatencyTable:
             raise TableError(
                 f"{self.target} runs no op of the space at {choice}: add an op."
             )
-        # A difference: below 0 where every site's time holds the cost of a call.
+        # A difference: it may be below 0, if not by much.
         if not math.isfinite(self.skeleton_ms):
             raise TableError(f"The skeleton of {self.target} is not a number of ms.")
 
@@ -115,6 +115,22 @@ class LatencyTable:
                     )
                     for op in self.space.ops
                 ]
+                for choice in self.space.choices
+            ],
+            np.float32,
+        )
+
+    def sums_ms(self) -> NDArray[np.float32]:
+        """Milliseconds of adding every choice to its node, where nodes share no sum.
+
+        Returns:
+            Shape `(num_choices,)`; 0 for the first edge of a node.
+        """
+        return np.array(
+            [
+                math.fsum(self.rows[s].median_ms for s in self.space.sums(choice.kind))
+                if choice.source
+                else 0.0
                 for choice in self.space.choices
             ],
             np.float32,

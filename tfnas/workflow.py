@@ -255,4 +255,5 @@ def _newest_or_measured(space: CellSpace) -> LatencyTable:
         say(f"Pricing with {found}")
         return LatencyTable.load(found)
     say("No table fits this space and this machine: profiling the host first")
-    return profile_to_file(space, host)[0]
+    # What lies in its place, of an earlier version or damaged, fits no search.
+    return profile_to_file(space, host, overwrite=True)[0]

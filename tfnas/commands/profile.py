@@ -26,7 +26,7 @@ from tfnas.errors import SettingsError
 @of_space
 @click.option("--input", "shape", help="Height x width x channels, such as 28x28x1.")
 @click.option("--classes", type=int, help="Number of classes.")
-@click.option("--data", help="Images that tell both, as `tfnas search` takes them.")
+@click.option("--data", help="Images that tell both: what `tfnas search` takes.")
 @click.option(
     "--runs",
     type=Count,
@@ -74,8 +74,11 @@ def profile(
     if data:
         images = load(data, parse_shape(shape), skip_bad_images)
         chosen = replace(
-            chosen, input_shape=images.input_shape, num_classes=len(images.classes)
+            chosen,
+            input_shape=parse_shape(shape) or images.input_shape,
+            num_classes=len(images.classes),
         )
+        images.require(chosen)
     table, path = profile_to_file(
         chosen, device, output, runs=runs, warmup=warmup, overwrite=overwrite
     )

@@ -58,7 +58,9 @@ def main(
     run: Path, count: int, rivals: int, epochs: int, images: int, part: tuple[int, int]
 ) -> None:
     """Export a member of RUN for every limit, and rivals of some, and compare."""
-    folder, config = Run(run), TrainConfig(epochs=epochs)
+    folder = Run(run)
+    # `auto` would train some of them on with int8, and not their rivals.
+    config = TrainConfig(epochs=epochs, quantize="int8")
     selector = Selector(folder)
     data, weights = (
         subset(selector.data, images),
