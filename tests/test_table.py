@@ -28,8 +28,10 @@ def test_networks_that_all_cost_the_same_cannot_calibrate():
 
 
 def test_spearman_compares_orders():
-    assert spearman([1, 2, 3], [10, 20, 90]) == 1.0
-    assert spearman([1, 2, 3], [3, 2, 1]) == -1.0
+    assert spearman([1, 2, 3], [10, 20, 90]) == pytest.approx(1.0)
+    assert spearman([1, 2, 3], [3, 2, 1]) == pytest.approx(-1.0)
+    # ranks 1, 2, 3 and 1.5, 1.5, 3: covariance 1.5, sums of squares 2 and 1.5
+    assert spearman([1, 2, 3], [5, 5, 7]) == pytest.approx(1.5 / (2 * 1.5) ** 0.5)
 
 
 def test_the_interval_is_the_conformal_rank_of_the_held_out_errors():

@@ -88,8 +88,9 @@ class Calibration:
 
 
 def spearman(first: Sequence[float], second: Sequence[float]) -> float:
-    """Rank correlation of two lists without ties, from -1 to 1."""
-    ranks = [np.argsort(np.argsort(values)) for values in (first, second)]
+    """Rank correlation of two lists, from -1 to 1; equal values share a rank."""
+    columns = [np.asarray(values)[:, None] for values in (first, second)]
+    ranks = [np.sum((v > v.T) + (v == v.T) / 2, axis=1) for v in columns]
     return float(np.asarray(np.corrcoef(ranks))[0, 1])
 
 
