@@ -43,7 +43,8 @@ def rival_of(limit: float, selector: Selector) -> Member:
         draw(member.budget, member.architecture),
         member.budget,
         selector.table,
-        replace(asked.limits, params=1e9),  # a folder of its own
+        # a folder of its own, and room for a rival that is as slow within 1 %
+        replace(asked.limits, latency_ms=1.1 * limit, params=1e9),
     )
 
 
