@@ -18,6 +18,7 @@ from tfnas.errors import RunError
 from tfnas.runs import Run
 from tfnas.table import LatencyTable
 from tfnas.targets.cpu import Cpu
+from tfnas.verify import check
 
 SPACE = "input_shape = [8, 8, 1]\nnum_classes = 3\nnodes = 1\nchannels = 4\n"
 
@@ -210,8 +211,9 @@ def test_a_profile_takes_images_and_classes_and_replaces_when_told(inside, monke
     assert (table.space.input_shape, table.space.num_classes) == ((9, 8, 2), 4)
 
 
+@pytest.mark.parametrize("replaced", [False, True])
 def test_a_search_profiles_this_machine_first_where_no_table_fits(
-    inside, tiny_npz, monkeypatch
+    inside, tiny_npz, monkeypatch, replaced
 ):
     profiled = []
 
@@ -221,10 +223,12 @@ def test_a_search_profiles_this_machine_first_where_no_table_fits(
 
     monkeypatch.setattr("tfnas.workflow.profile_to_file", profiled_before)
     arguments = ("--data", tiny_npz, "--epochs", 1, "--batch-size", 64)
-    result = run("search", *arguments, "--space", "space.toml", "--run", "unpriced")
+    arguments += ("--overwrite",) if replaced else ()
+    name = f"unpriced-{replaced}"
+    result = run("search", *arguments, "--space", "space.toml", "--run", name)
 
     assert result.exit_code == 0, result.output
-    assert profiled == [("cpu", True)]  # a table of an earlier version gives way
+    assert profiled == [("cpu", replaced)]
     assert "profiling the host first" in result.stderr
 
 
@@ -390,6 +394,22 @@ def test_a_file_that_was_changed_is_told_and_a_gate_is_code_3(inside, tmp_path):
     assert result.exit_code == 3
     assert f"size_bytes: the card says {card['size_bytes']}, now" in result.stdout
     assert "% off, not 0 %" in result.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("flag", "told"), [("unstable", False), ("cpu_fallback", True)]
+)
+def test_a_busy_moment_is_no_change_of_an_export_but_a_fallback_is(
+    inside, monkeypatch, flag, told
+):
+    def checked(*args):
+        seen, compiled = check(*args)
+        return {**seen, "latency_flags": [flag]}, compiled
+
+    monkeypatch.setattr("tfnas.validating.check", checked)
+    result = run("validate", exported_folder(inside), "--json")
+
+    assert ("latency_flags" in json.loads(result.stdout)["differs"]) == told
 
 
 def test_an_export_that_does_not_pass_a_gate_is_code_3_and_is_kept(inside):

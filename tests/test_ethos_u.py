@@ -113,13 +113,12 @@ def test_vela_5_2_gives_these_cycles(u55, site, cycles):
 def test_entries_add_up_on_an_accelerator_without_dram(u55):
     space = CellSpace(nodes=2)
     member, bare = random_architecture(space, random.Random(0)), skeleton(space)
-    ran = [*member.sites, *member.sums, *bare.sites, *bare.sums]
-    sites = [site for site in {*ran} if not is_free(site)]
+    ran = {*member.entries, *bare.entries}
+    sites = [site for site in ran if not is_free(site)]
     entries = {site: estimated_cycles(u55, site_model(site)) for site in sites}
 
     def total(network):
-        ran = (*network.sites, *network.sums)
-        return sum(entries.get(site, 0) for site in ran)
+        return sum(entries.get(site, 0) for site in network.entries)
 
     plumbing = estimated_cycles(u55, network_model(bare)) - total(bare)
     whole = estimated_cycles(u55, network_model(member))

@@ -189,6 +189,13 @@ def test_the_fastest_network_may_share_pools_rather_than_take_identities():
     assert least < table.predict(Architecture(space, (1,) * 10)).latency_ms
 
 
+def test_a_space_with_none_has_a_slowest_network_though_identities_cost_as_little():
+    space = replace(TINY, ops=("none", "skip_connect"))
+    table = stand_in_table(space, {"none": 0.0, "skip_connect": 0.0})
+
+    assert slowest(table).ops == ("skip_connect",) * 4
+
+
 def test_the_slowest_network_has_the_slowest_op_everywhere_that_is_not_barred():
     assert slowest(stand_in_table(TINY)).op_counts["sep_conv_3x3"] == 4
 

@@ -219,6 +219,16 @@ def test_an_interrupted_profile_measures_nothing_twice(quick, tmp_path):
     assert resumed == undisturbed
 
 
+def test_a_profile_of_other_networks_does_not_go_on(quick, tmp_path, monkeypatch):
+    journal = tmp_path / "journal"
+    with pytest.raises(KeyboardInterrupt):
+        profile(TINY, StandInDevice(dies_after=1), journal=journal)
+    monkeypatch.setattr(profiling, "_CONCENTRATION", 1.0)
+
+    with pytest.raises(TableError, match="begun with other settings"):
+        profile(TINY, StandInDevice(), journal=journal)
+
+
 def test_a_journal_of_other_settings_is_refused_unless_told(tmp_path):
     path = tmp_path / "journal"
     Journal(path, HEADER).add("site", 0, Measurement((1.0,), 64, ("flag",)))

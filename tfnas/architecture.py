@@ -93,6 +93,11 @@ class Architecture:
         )
 
     @property
+    def entries(self) -> tuple[Site, ...]:
+        """Every table entry that the deployed network pays for: its sites and sums."""
+        return (*self.sites, *self.sums)
+
+    @property
     def _live_edges(self) -> list[tuple[Choice, str]]:
         live = {kind: (0, 1, *self.live_nodes(kind)) for kind in KINDS}
         return [

@@ -139,10 +139,10 @@ def logits_for(search: Search, table: LatencyTable) -> Callable[[Any], Any]:
 
 
 def fastest(table: LatencyTable) -> Architecture:
-    """The network that is predicted to take least.
+    """The fastest network that moves of whole states lead to, from any op everywhere.
 
     Edges of one state may share an op and the sums after it, so all edges from a state
-    move together, state after state, until none of these moves helps.
+    take another op together, until no such move helps.
 
     Raises:
         TableError: If the ops that the target runs make no network.
@@ -192,8 +192,9 @@ def _network(space: CellSpace, indices: Any) -> Architecture | None:
 
 
 def slowest(table: LatencyTable) -> Architecture:
-    """The network of the ops that take longest, each at its choice."""
-    costs = np.where(table.usable(), table.matrix(), -1)
+    """The network of the ops that take longest, each at its choice; `none` is last."""
+    empty = [op == "none" for op in table.space.ops]
+    costs = np.where(table.usable(), table.matrix() - empty, -np.inf)
     return Architecture(table.space, tuple(map(int, np.argmax(costs, axis=1))))
 
 

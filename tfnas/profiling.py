@@ -108,6 +108,7 @@ def profile(
         "runs": runs,
         "warmup": warmup,
         "seed": seed,
+        "networks": [[*network.indices] for network in networks],
     }
     book = Journal(journal, header, overwrite)
     timed = measure(makers, device, book, runs=runs, warmup=warmup, rng=rng)
@@ -169,7 +170,7 @@ def _table(
     rows = _rows(sites, device, timed)
 
     def of_entries(network: Architecture) -> float:
-        return sum(rows[site].median_ms for site in (*network.sites, *network.sums))
+        return sum(rows[site].median_ms for site in network.entries)
 
     skeleton_ms = timed["skeleton"].median_ms - of_entries(skeleton(space))
     sums = [skeleton_ms + of_entries(network) for network in networks]

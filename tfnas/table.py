@@ -76,7 +76,7 @@ class LatencyTable:
             raise TableError(
                 f"{self.target} runs no op of the space at {choice}: add an op."
             )
-        # A difference: it may be below 0, if not by much.
+        # A difference, which may be below 0.
         if not math.isfinite(self.skeleton_ms):
             raise TableError(f"The skeleton of {self.target} is not a number of ms.")
 
@@ -90,8 +90,7 @@ class LatencyTable:
     def sum_ms(self, architecture: Architecture) -> float:
         """`skeleton + sum of table entries`, not calibrated; sums are entries too."""
         return self.skeleton_ms + math.fsum(
-            self.rows[site].median_ms
-            for site in (*architecture.sites, *architecture.sums)
+            self.rows[site].median_ms for site in architecture.entries
         )
 
     def predict(self, architecture: Architecture) -> Prediction:

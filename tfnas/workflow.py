@@ -101,7 +101,7 @@ def start_search(
     # Workers that are not the chief join the run that the chief makes.
     replaces = overwrite or not is_chief(strategy)
     run = new_run(RUNS, inputs.run, default, overwrite=replaces)
-    table = task.table or _newest_or_measured(task.space)
+    table = task.table or _newest_or_measured(task.space, overwrite)
     _searched(
         *(task.config, table, task.data, run),
         manner=manner,
@@ -248,12 +248,12 @@ def space_ranges(table: LatencyTable) -> dict[str, Any]:
     return ranges(table, partial(random_architecture, table.space, random.Random(0)))
 
 
-def _newest_or_measured(space: CellSpace) -> LatencyTable:
+def _newest_or_measured(space: CellSpace, overwrite: bool) -> LatencyTable:
     host = get_target("cpu")
     found = newest_table(TABLES, space, host.device)
     if found:
         say(f"Pricing with {found}")
         return LatencyTable.load(found)
     say("No table fits this space and this machine: profiling the host first")
-    # What lies in its place, of an earlier version or damaged, fits no search.
-    return profile_to_file(space, host, overwrite=True)[0]
+    # A table of an earlier version may lie in its place.
+    return profile_to_file(space, host, overwrite=overwrite)[0]

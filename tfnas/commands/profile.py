@@ -26,7 +26,7 @@ from tfnas.errors import SettingsError
 @of_space
 @click.option("--input", "shape", help="Height x width x channels, such as 28x28x1.")
 @click.option("--classes", type=int, help="Number of classes.")
-@click.option("--data", help="Images that tell both: what `tfnas search` takes.")
+@click.option("--data", help="Images that tell both, whatever --space says of them.")
 @click.option(
     "--runs",
     type=Count,
