@@ -7,7 +7,7 @@ import pytest
 from conftest import TINY, stand_in_table
 
 from tfnas.architecture import Architecture
-from tfnas.choosing import best_within, repaired, usage_of
+from tfnas.choosing import best_within, ranked, repaired, usage_of
 from tfnas.costs import count_params
 from tfnas.errors import LimitError, RunError
 from tfnas.families import (
@@ -119,7 +119,7 @@ def high_ms(member):
 
 def chosen(latency_ms, check=lambda member, budget: None):
     family, limits = pools_and_convolutions(), Limits(latency_ms=latency_ms)
-    return best_within(family, limits, convolutions, check)[0]
+    return best_within(family, limits, convolutions, 1000, check)[0]
 
 
 def test_the_best_member_within_a_limit_is_taken_by_its_upper_end():
@@ -165,6 +165,17 @@ def test_a_member_too_large_once_converted_is_passed_over():
 
 def never():
     raise LimitError("never fits")
+
+
+def test_scores_within_one_standard_error_of_the_best_give_way_to_usage():
+    low, good, best = (Architecture(TINY, (op,) * 4) for op in range(3))
+    # of 100 images, 90 % are told from 87 % (one standard error is 3 %) hardly
+    scores = {low: 0.86, best: 0.9, good: 0.871}
+    usage = {low: 1.0, best: 0.5, good: 0.8}.__getitem__
+
+    assert ranked(scores, usage, 100) == [good, best, low]
+    # of 10,000 they are: the error is 0.3 %
+    assert ranked(scores, usage, 10_000) == [best, good, low]
 
 
 def test_a_repair_that_cannot_succeed_ends():

@@ -1,7 +1,7 @@
 """Limits in, the best member of a family that keeps them out."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from tfnas.architecture import Architecture
 from tfnas.errors import LimitError
@@ -21,17 +21,20 @@ Check = Callable[[Architecture, Budget], None]
 
 
 def best_within(
-    family: Family, limits: Limits, score: Score, check: Check
+    family: Family, limits: Limits, score: Score, images: int, check: Check
 ) -> tuple[Architecture, Budget]:
-    """The member with the best score that keeps all limits.
+    """The member with the best score that keeps all limits, as far as scores tell.
 
     Looked at are the best scored members within the limits, those that come nearest to
-    the limits from within, and those just beyond, repaired.
+    the limits from within, and those just beyond, repaired. Scores within one standard
+    error of the best are as good as the best: of these the member that uses most of
+    the limits is taken, as training gains most where there is more to train.
 
     Args:
         family: Members and their prices.
         limits: What must be kept.
         score: Accuracy of a member with the supernet's weights.
+        images: How many images the score has looked at.
         check: Raises `LimitError` where a member's size or memory, known only once it
             is converted, breaks a limit.
 
@@ -53,7 +56,8 @@ def best_within(
         fixed = repaired(member, usage, goal)
         if fixed is not None:
             points.setdefault(fixed, family.members[member])
-    for member in sorted(points, key=lambda member: -score(member)):
+    scores = {member: score(member) for member in points}
+    for member in ranked(scores, usage, images):
         try:
             check(member, points[member])
         except LimitError as error:
@@ -63,6 +67,32 @@ def best_within(
     if points:
         raise refused
     raise LimitError(_impossible(goal, family.table, limits))
+
+
+def ranked(
+    scores: Mapping[Architecture, float],
+    usage: Callable[[Architecture], float],
+    images: int,
+) -> list[Architecture]:
+    """Members whose score cannot be told from the best, by usage; the others by score.
+
+    What cannot be told apart is by the one-standard-error rule (Breiman et al. 1984,
+    "Classification and Regression Trees", section 3.4.3); the error of an accuracy `p`
+    of `n` images is `sqrt(p * (1 - p) / n)`.
+
+    Args:
+        scores: Accuracy of each member.
+        usage: The largest share of a limit that a network uses.
+        images: How many images the scores are of.
+    """
+    best = max(scores.values(), default=0.0)
+    as_good = best - math.sqrt(best * (1 - best) / images)
+
+    def place(member: Architecture) -> tuple[float, float]:
+        tied = scores[member] >= as_good
+        return (usage(member) if tied else -1.0), scores[member]
+
+    return sorted(scores, key=place, reverse=True)
 
 
 def usage_of(limits: Limits, table: LatencyTable) -> Callable[[Architecture], float]:

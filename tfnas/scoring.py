@@ -25,11 +25,15 @@ class Scorer:
         search: A trained search.
         held_out: Images, 0..255, and classes that the search has not seen; the first
             1,000 are looked at.
+
+    Attributes:
+        images: How many are looked at.
     """
 
     def __init__(self, search: Search, held_out: tuple[Images, Labels]) -> None:
         x, y = held_out[0][:IMAGES], held_out[1][:IMAGES]
         parts = range(0, len(x), _BATCH)
+        self.images = len(x)
         self._search = search
         self._batches = [
             (tf.constant(scale(x[i : i + _BATCH])), y[i : i + _BATCH]) for i in parts

@@ -112,7 +112,8 @@ class Selector:
         def check(found: Architecture, budget: Budget) -> None:
             require_untrained(self.member(found, budget, request))
 
-        found = best_within(family, request.limits, self.score, check)
+        score = self.score
+        found = best_within(family, request.limits, score, score.images, check)
         return self.member(*found, request)
 
     def _near(self, budget: Budget, limits: Limits) -> Architecture:
