@@ -12,7 +12,7 @@ from tfnas.space import SUM, CellSpace
 from tfnas.table import LatencyTable
 
 TINY = CellSpace((8, 8, 1), num_classes=3, nodes=1, channels=4)
-CALIBRATION = Calibration(1.0, 2.0, 2, (10.0, 20.0, 40.0), (11.0, 19.0, 40.0))
+CALIBRATION = Calibration(1.0, 2.0, 2, (10.0, 20.0, 40.0), ((11.0,), (19.0,), (40.0,)))
 CPU_OP_MS = {"max_pool_3x3": 1.0, "skip_connect": 0.0, "sep_conv_3x3": 3.0}
 
 

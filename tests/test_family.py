@@ -10,14 +10,8 @@ from tfnas.architecture import Architecture
 from tfnas.choosing import best_within, ranked, repaired, usage_of
 from tfnas.costs import count_params
 from tfnas.errors import LimitError, RunError
-from tfnas.families import (
-    Family,
-    fastest,
-    find_family,
-    logits_for,
-    ranges,
-    slowest,
-)
+from tfnas.extremes import fastest, ranges, slowest
+from tfnas.families import Family, find_family, logits_for
 from tfnas.family import derive, front, single_changes, sweep
 from tfnas.limits import Limits
 from tfnas.measurement import UNUSABLE

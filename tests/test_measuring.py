@@ -45,7 +45,7 @@ def test_an_item_whose_rounds_disagree_is_measured_again_and_only_that_counts():
 
     assert device.asked.count(b"calm") == 6
     assert device.asked.count(b"shaky") == 12
-    assert timed["shaky"] == Measurement((1.0,) * 12)
+    assert timed["shaky"] == Measurement((1.0,) * 12, rounds_ms=(1.0,) * 6)
 
 
 def test_an_item_that_never_comes_to_rest_is_flagged():
@@ -58,7 +58,7 @@ def test_an_item_that_never_comes_to_rest_is_flagged():
 def test_what_the_compiler_refuses_is_unusable_and_the_rest_is_measured(capsys):
     timed = measured(StandInDevice(calm_after=0), ("calm", "strange"))
 
-    assert timed["calm"] == Measurement((1.0,) * 12)
+    assert timed["calm"] == Measurement((1.0,) * 12, rounds_ms=(1.0,) * 6)
     assert timed["strange"].flags == (UNUSABLE,)
     assert "Warning: strange is unusable. No such op" in capsys.readouterr().err
 
@@ -111,7 +111,8 @@ class Clock(StandInDevice):
 def test_a_round_of_a_model_alone_takes_a_tenth_of_a_second_within_bounds(ms, runs):
     device = Clock(*[ms] * 3)
 
-    assert measure_alone(b"model", device) == Measurement((ms,) * 2 * runs)
+    timed = Measurement((ms,) * 2 * runs, rounds_ms=(ms, ms))
+    assert measure_alone(b"model", device) == timed
     assert device.runs == [10, runs, runs]
 
 

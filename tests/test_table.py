@@ -36,7 +36,7 @@ def test_spearman_compares_orders():
 
 def test_the_interval_is_the_conformal_rank_of_the_held_out_errors():
     errors = [k / 100 for k in range(1, 21)]  # 1 % to 20 %
-    fit = Calibration(0.0, 1.0, 2, (1.0,) * 20, tuple(1 + error for error in errors))
+    fit = Calibration(0.0, 1.0, 2, (1.0,) * 20, tuple((1 + e,) for e in errors))
 
     # rank ceil(0.9 * 21) = 19 of 20
     assert fit.interval == pytest.approx(0.19)
@@ -44,8 +44,19 @@ def test_the_interval_is_the_conformal_rank_of_the_held_out_errors():
 
 
 def test_few_held_out_networks_give_the_largest_error():
-    fit = Calibration(0.0, 1.0, 2, (1.0, 1.0), (1.1, 0.8))
+    fit = Calibration(0.0, 1.0, 2, (1.0, 1.0), ((1.1,), (0.8,)))
 
+    assert fit.interval == pytest.approx(0.2)
+
+
+def test_the_interval_holds_nine_of_ten_rounds_too():
+    steady = (1.0,) * 9
+    # of 27 rounds, rank ceil(0.9 * 28) = 26: the second largest error
+    rounds = ((*steady[2:], 1.2, 1.3), steady, steady)
+    fit = Calibration(0.0, 1.0, 2, (1.0,) * 3, rounds)
+
+    assert fit.heldout_measured_ms == (1.0, 1.0, 1.0)
+    assert fit.median_error == 0
     assert fit.interval == pytest.approx(0.2)
 
 
@@ -126,7 +137,7 @@ def damaged(tmp_path, change):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda t: t.update(schema=0), "no latency table of schema 2"),
+        (lambda t: t.update(schema=0), "no latency table of schema 3"),
         (lambda t: t.update(kind="guess"), "Unknown kind of table 'guess'"),
         (lambda t: t["rows"].pop(), "lacks 1 of 12 sites, skip_connect"),
         (lambda t: t["rows"][0].update(median_ms=math.nan), "gives nan ms"),
@@ -136,7 +147,8 @@ def damaged(tmp_path, change):
             lambda t: t["calibration"].update(scale=math.nan),
             "number that is not finite",
         ),
-        (lambda t: t["calibration"].update(heldout_measured_ms=[]), "got 3 and 0"),
+        (lambda t: t["calibration"].update(heldout_rounds_ms=[]), "got 3 and 0"),
+        (lambda t: t["calibration"]["heldout_rounds_ms"][0].clear(), "measured, got"),
         (lambda t: t["space"].update(channels=5), "lacks"),
         (lambda t: t.update(space_fingerprint="0"), "was edited"),
         (lambda t: t.pop("calibration"), "is damaged: 'calibration'"),

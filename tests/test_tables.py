@@ -45,7 +45,7 @@ def test_the_list_passes_over_what_is_no_table(tmp_path):
 
 def line_table(space, op_ms, **changes):
     """A table whose held-out networks lie on measured = 3 + 2 * sum exactly."""
-    measured = tuple(3 + 2 * total for total in (10.0, 20.0, 30.0, 40.0))
+    measured = tuple((3 + 2 * total,) for total in (10.0, 20.0, 30.0, 40.0))
     # its own line is another: predicted = 1 + sum
     fit = Calibration(1.0, 1.0, 2, (11.0, 21.0, 31.0, 41.0), measured)
     return stand_in_table(space, op_ms, calibration=fit, **changes)

@@ -1,8 +1,9 @@
 """From sums of table entries to milliseconds of whole networks, with an interval."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,26 +37,33 @@ class Calibration:
         scale: `s` of it.
         fitted_on: Whole networks whose measured times gave `b` and `s`.
         heldout_predicted_ms: Predictions for networks that were not used for the fit.
-        heldout_measured_ms: What the target measured for them.
+        heldout_rounds_ms: What the target measured for them: the median of each round,
+            or the one number of an estimate.
     """
 
     offset_ms: float
     scale: float
     fitted_on: int
     heldout_predicted_ms: tuple[float, ...]
-    heldout_measured_ms: tuple[float, ...]
+    heldout_rounds_ms: tuple[tuple[float, ...], ...]
 
     def __post_init__(self) -> None:
         numbers = (self.offset_ms, self.scale)
-        pairs = (*self.heldout_predicted_ms, *self.heldout_measured_ms)
-        if not all(math.isfinite(number) for number in (*numbers, *pairs)):
+        rounds = [ms for rounds in self.heldout_rounds_ms for ms in rounds]
+        told = (*numbers, *self.heldout_predicted_ms, *rounds)
+        if not all(math.isfinite(number) for number in told):
             raise TableError("The calibration holds a number that is not finite.")
-        counts = (len(self.heldout_predicted_ms), len(self.heldout_measured_ms))
-        if counts[0] != counts[1] or counts[0] == 0:
+        counts = (len(self.heldout_predicted_ms), len(self.heldout_rounds_ms))
+        if counts[0] != counts[1] or not all(self.heldout_rounds_ms) or not rounds:
             raise TableError(
                 f"A calibration needs held-out networks, predicted and measured, got "
                 f"{counts[0]} and {counts[1]}."
             )
+
+    @property
+    def heldout_measured_ms(self) -> tuple[float, ...]:
+        """What the target measured for the held-out networks."""
+        return tuple(map(median, self.heldout_rounds_ms))
 
     @property
     def relative_errors(self) -> NDArray[np.float64]:
@@ -77,14 +85,26 @@ class Calibration:
 
     @property
     def interval(self) -> float:
-        """Relative half-width that holds 90 % of networks, by split conformal bounds.
+        """Relative half-width that holds 90 % of networks and 90 % of single rounds.
 
-        The error of rank `ceil(0.9 (n + 1))` among the n held-out ones; the largest
-        where n is too small for that (arXiv 1604.04173, section 2.2).
+        The first is what a table is wrong by, the second also how much a device is not
+        the same from one moment to the next; the larger of the two counts.
         """
-        errors = sorted(self.relative_errors)
-        rank = math.ceil(COVERAGE * (len(errors) + 1))
-        return float(errors[min(rank, len(errors)) - 1])
+        pairs = zip(self.heldout_predicted_ms, self.heldout_rounds_ms, strict=True)
+        looks = [
+            abs(ms / predicted - 1) for predicted, all_ms in pairs for ms in all_ms
+        ]
+        return max(conformal(self.relative_errors), conformal(looks))
+
+
+def conformal(errors: Iterable[float]) -> float:
+    """What 90 % of errors stay below: that of rank `ceil(0.9 (n + 1))` among n.
+
+    The largest where n is too small for that (arXiv 1604.04173, section 2.2).
+    """
+    ranked = sorted(map(float, errors))
+    rank = math.ceil(COVERAGE * (len(ranked) + 1))
+    return ranked[min(rank, len(ranked)) - 1]
 
 
 def spearman(first: Sequence[float], second: Sequence[float]) -> float:
@@ -121,11 +141,14 @@ def calibrate(
     return float(np.median(measured - scale * sums)), scale
 
 
-def calibration(pairs: Sequence[tuple[float, float]], fit: int) -> Calibration:
+def calibration(
+    pairs: Sequence[tuple[float, tuple[float, ...]]], fit: int
+) -> Calibration:
     """Draw the line through the first networks, and hold the others out.
 
     Args:
-        pairs: `skeleton + sum of table entries` and measured time of networks, in ms.
+        pairs: `skeleton + sum of table entries` of networks and what was measured in
+            each round, in ms.
         fit: How many give the line.
 
     Raises:
@@ -133,7 +156,7 @@ def calibration(pairs: Sequence[tuple[float, float]], fit: int) -> Calibration:
     """
     if fit < 2:
         raise TableError("Too few networks run whole on the target to calibrate on.")
-    sums, measured = zip(*pairs, strict=True)
-    offset, scale = calibrate(sums[:fit], measured[:fit])
+    sums, rounds = zip(*pairs, strict=True)
+    offset, scale = calibrate(sums[:fit], [*map(median, rounds[:fit])])
     predicted = tuple(offset + scale * value for value in sums[fit:])
-    return Calibration(offset, scale, fit, predicted, measured[fit:])
+    return Calibration(offset, scale, fit, predicted, rounds[fit:])

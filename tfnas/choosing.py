@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping
 
 from tfnas.architecture import Architecture
 from tfnas.errors import LimitError
-from tfnas.families import Family, Score, fastest
+from tfnas.extremes import fastest
+from tfnas.families import Family, Score
 from tfnas.family import differences, single_changes
 from tfnas.limits import Limits
 from tfnas.member import priced

@@ -55,7 +55,8 @@ class Journal:
             return False
         for line in lines[1:]:
             where = line.pop("item"), line.pop("round")
-            listed = {key: tuple(line[key]) for key in ("runs_ms", "flags")}
+            lists = ("runs_ms", "rounds_ms", "flags")
+            listed = {key: tuple(line[key]) for key in lists}
             self.blocks[where] = Measurement(**{**line, **listed})
         if torn:  # the process died within its last line
             write_text(path, whole + "\n")

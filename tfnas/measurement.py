@@ -22,6 +22,7 @@ class Measurement:
         residual_ms: Where the times are slopes: how far what they were told from lies
             from a line at most.
         peak_memory_bytes: Most memory of the process that ran it, or None.
+        rounds_ms: The median of each round, where there were several.
     """
 
     runs_ms: tuple[float, ...]
@@ -29,6 +30,7 @@ class Measurement:
     flags: tuple[str, ...] = ()
     residual_ms: float | None = None
     peak_memory_bytes: int | None = None
+    rounds_ms: tuple[float, ...] = ()
 
     @property
     def median_ms(self) -> float:

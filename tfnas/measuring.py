@@ -107,6 +107,7 @@ def _merged(blocks: Sequence[Measurement]) -> Measurement:
         peak_memory_bytes=max(peaks, default=None),
         runs_ms=tuple(ms for block in blocks for ms in block.runs_ms),
         flags=tuple(dict.fromkeys(flags)),
+        rounds_ms=tuple(block.median_ms for block in blocks),
     )
 
 

@@ -176,7 +176,7 @@ def _table(
     sums = [skeleton_ms + of_entries(network) for network in networks]
     whole = [timed[f"network {index}"] for index in range(len(networks))]
     pairs = [
-        (total, network.median_ms)
+        (total, network.rounds_ms)
         for total, network in zip(sums, whole, strict=True)
         if UNUSABLE not in network.flags
     ]

@@ -15,7 +15,7 @@ from tfnas.errors import RunError, nearest
 from tfnas.files import read_json, write_json, write_text
 from tfnas.table import LatencyTable
 
-SCHEMA = 3
+SCHEMA = 4
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from tfnas.choosing import best_within, repaired, usage_of
 from tfnas.data import Dataset, load
 from tfnas.errors import LimitError
 from tfnas.export import require_untrained
-from tfnas.families import Family, fastest, find_family, logits_for
+from tfnas.extremes import fastest
+from tfnas.families import Family, find_family, logits_for
 from tfnas.family import POINTS, derive, differences
 from tfnas.files import refuse_overwrite
 from tfnas.limits import Limits, Request

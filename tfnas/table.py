@@ -18,7 +18,7 @@ from tfnas.measurement import UNUSABLE
 from tfnas.rows import Row
 from tfnas.space import CellSpace, Site
 
-SCHEMA = 2
+SCHEMA = 3
 # `stand-in` is what tests use: numbers that no device and no vendor gave.
 KINDS = ("measured", "vendor-estimate", "analytic", "stand-in")
 
@@ -264,8 +264,8 @@ def _fields(data: dict[str, Any]) -> dict[str, Any]:
         site = Site(**{key: values[key] for key in site_keys})
         rows[site] = replace(row, flags=tuple(row.flags))
     fit = {key: data["calibration"][key] for key in Calibration.__dataclass_fields__}
-    for key in ("heldout_predicted_ms", "heldout_measured_ms"):
-        fit[key] = tuple(fit[key])
+    fit["heldout_predicted_ms"] = tuple(fit["heldout_predicted_ms"])
+    fit["heldout_rounds_ms"] = tuple(map(tuple, fit["heldout_rounds_ms"]))
     plain = (
         "kind",
         "target",

@@ -174,6 +174,6 @@ def _recalibrated(tables: list[LatencyTable], skeleton_ms: float) -> Calibration
     for table in tables:
         fit, moved = table.calibration, skeleton_ms - table.skeleton_ms
         sums = [(p - fit.offset_ms) / fit.scale for p in fit.heldout_predicted_ms]
-        found = zip(sums, fit.heldout_measured_ms, strict=True)
-        pairs += [(total + moved, measured) for total, measured in found]
+        found = zip(sums, fit.heldout_rounds_ms, strict=True)
+        pairs += [(total + moved, rounds_ms) for total, rounds_ms in found]
     return calibration([*pairs[::2], *pairs[1::2]], len(pairs[::2]))

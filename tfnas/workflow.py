@@ -13,7 +13,7 @@ from tfnas.data import load
 from tfnas.distribute import is_chief, make_strategy
 from tfnas.errors import SettingsError
 from tfnas.export import export_member, require_possible, untrained_bytes
-from tfnas.families import ranges
+from tfnas.extremes import ranges
 from tfnas.files import refuse_overwrite
 from tfnas.inputs import Inputs, gather
 from tfnas.limits import Request
