@@ -95,6 +95,8 @@ def test_an_epoch_is_the_same_for_who_begins_in_its_middle():
 
 
 def test_too_few_images_for_a_batch_are_refused():
+    with pytest.raises(DataError, match="a tenth of 9 training images is none"):
+        search_halves(numbered(9), 2, 0)
     with pytest.raises(DataError, match="9 images, does not fill a batch of 10"):
         search_batches(numbered(20), 10, 0, range(1))
 

@@ -52,6 +52,7 @@ def test_an_item_that_never_comes_to_rest_is_flagged():
     timed = measured(StandInDevice(calm_after=12))
 
     assert timed["shaky"].flags == (UNSTABLE,)
+    assert timed["shaky"].rounds_ms == (1.2, 1.2, 1.0) * 2
     assert timed["calm"].flags == ()
 
 

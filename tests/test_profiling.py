@@ -240,6 +240,34 @@ def test_a_journal_of_other_settings_is_refused_unless_told(tmp_path):
     assert Journal(path, {"target": "other"}, overwrite=True).blocks == {}
 
 
+def test_a_journal_whose_line_is_no_block_is_refused_in_a_sentence(tmp_path):
+    path = tmp_path / "journal"
+    Journal(path, HEADER)
+    with path.open("a") as file:
+        file.write('{"item": "site", "round": 0, "runs_ms": [1.0], "flags": []}\n')
+
+    with pytest.raises(TableError, match=r"damaged \('rounds_ms'\)\. Delete it"):
+        Journal(path, HEADER)
+
+
+class Tiring(StandInDevice):
+    """Takes 5 % longer in its second round."""
+
+    def measure(self, models, runs, warmup):
+        for block in super().measure(models, runs, warmup):
+            slow = 1.05 if self.measured.count(self.measured[-1]) == 2 else 1.0
+            yield Measurement(tuple(slow * ms for ms in block.runs_ms))
+
+
+def test_the_rounds_of_held_out_networks_reach_the_interval(quick):
+    fit = profile(TINY, Tiring()).calibration
+
+    for first, second in fit.heldout_rounds_ms:
+        assert second == pytest.approx(1.05 * first)
+    below, above = fit.interval
+    assert below > 0.02 and above > 0.02
+
+
 class FarDevice(StandInDevice):
     """A call costs 100 ms; ops cost whole numbers, a sum 10."""
 

@@ -38,26 +38,36 @@ def test_the_interval_is_the_conformal_rank_of_the_held_out_errors():
     errors = [k / 100 for k in range(1, 21)]  # 1 % to 20 %
     fit = Calibration(0.0, 1.0, 2, (1.0,) * 20, tuple((1 + e,) for e in errors))
 
-    # rank ceil(0.9 * 21) = 19 of 20
-    assert fit.interval == pytest.approx(0.19)
+    # rank ceil(0.95 * 21) = 20 of 20; none is faster than predicted
+    assert fit.interval == pytest.approx((0, 0.2))
     assert fit.median_error == pytest.approx(0.105)
 
 
 def test_few_held_out_networks_give_the_largest_error():
     fit = Calibration(0.0, 1.0, 2, (1.0, 1.0), ((1.1,), (0.8,)))
 
-    assert fit.interval == pytest.approx(0.2)
+    assert fit.interval == pytest.approx((0.2, 0.1))
 
 
-def test_the_interval_holds_nine_of_ten_rounds_too():
-    steady = (1.0,) * 9
-    # of 27 rounds, rank ceil(0.9 * 28) = 26: the second largest error
-    rounds = ((*steady[2:], 1.2, 1.3), steady, steady)
-    fit = Calibration(0.0, 1.0, 2, (1.0,) * 3, rounds)
+STEADY = (1.0,) * 9
 
-    assert fit.heldout_measured_ms == (1.0, 1.0, 1.0)
+
+def test_one_in_twenty_rounds_lies_above_the_interval():
+    # of 45 rounds, rank ceil(0.95 * 46) = 44: the second largest and smallest error
+    rounds = ((0.6, 0.8, *STEADY[4:], 1.2, 1.3), *[STEADY] * 4)
+    fit = Calibration(0.0, 1.0, 2, (1.0,) * 5, rounds)
+
+    assert fit.heldout_measured_ms == (1.0,) * 5
     assert fit.median_error == 0
-    assert fit.interval == pytest.approx(0.2)
+    assert fit.interval == pytest.approx((0.2, 0.2))
+
+
+def test_a_network_that_is_off_in_every_round_counts_as_one_of_its_kind():
+    # 1 of 20 networks, though rank ceil(0.95 * 181) = 172 of 180 rounds has no error
+    rounds = ((*STEADY[5:], *(1.05,) * 5), *[STEADY] * 19)
+    fit = Calibration(0.0, 1.0, 2, (1.0,) * 20, rounds)
+
+    assert fit.interval == pytest.approx((0, 0.05))
 
 
 def test_a_prediction_is_offset_plus_scale_times_skeleton_and_entries():
@@ -69,8 +79,8 @@ def test_a_prediction_is_offset_plus_scale_times_skeleton_and_entries():
 
     assert table.sum_ms(member) == 2 + 4 + 2 * 3
     assert predicted.latency_ms == 1 + 2 * 12
-    # the largest held-out error is 10 %
-    assert predicted.low_ms == pytest.approx(25 * 0.9)
+    # held-out networks were 5 % faster and 10 % slower at most
+    assert predicted.low_ms == pytest.approx(25 * 0.95)
     assert predicted.high_ms == pytest.approx(25 * 1.1)
 
 
@@ -146,6 +156,11 @@ def damaged(tmp_path, change):
         (
             lambda t: t["calibration"].update(scale=math.nan),
             "number that is not finite",
+        ),
+        (lambda t: t["calibration"].update(scale=0), "scale that is not > 0"),
+        (
+            lambda t: t["calibration"]["heldout_predicted_ms"].__setitem__(0, 0.0),
+            "time or a scale",
         ),
         (lambda t: t["calibration"].update(heldout_rounds_ms=[]), "got 3 and 0"),
         (lambda t: t["calibration"]["heldout_rounds_ms"][0].clear(), "measured, got"),

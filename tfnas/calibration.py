@@ -1,7 +1,7 @@
 """From sums of table entries to milliseconds of whole networks, with an interval."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tfnas.errors import TableError
 
-COVERAGE = 0.9
+BEYOND = 0.05  # the share above the upper end of an interval, and below the lower
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +19,8 @@ class Prediction:
 
     Attributes:
         latency_ms: The expectation.
-        low_ms: Lower end of the interval that holds 90 % of such networks.
-        high_ms: Upper end of it.
+        low_ms: What 1 in 20 such networks is faster than.
+        high_ms: What 1 in 20 such networks is slower than.
     """
 
     latency_ms: float
@@ -50,9 +50,11 @@ class Calibration:
     def __post_init__(self) -> None:
         numbers = (self.offset_ms, self.scale)
         rounds = [ms for rounds in self.heldout_rounds_ms for ms in rounds]
-        told = (*numbers, *self.heldout_predicted_ms, *rounds)
-        if not all(math.isfinite(number) for number in told):
+        times = (*self.heldout_predicted_ms, *rounds)
+        if not all(math.isfinite(number) for number in (*numbers, *times)):
             raise TableError("The calibration holds a number that is not finite.")
+        if self.scale == 0 or min(times, default=1) <= 0:
+            raise TableError("The calibration holds a time or a scale that is not > 0.")
         counts = (len(self.heldout_predicted_ms), len(self.heldout_rounds_ms))
         if counts[0] != counts[1] or not all(self.heldout_rounds_ms) or not rounds:
             raise TableError(
@@ -66,17 +68,17 @@ class Calibration:
         return tuple(map(median, self.heldout_rounds_ms))
 
     @property
-    def relative_errors(self) -> NDArray[np.float64]:
-        """`|measured / predicted - 1|` of every held-out network."""
+    def errors(self) -> NDArray[np.float64]:
+        """`measured / predicted - 1` of every held-out network."""
         measured = np.array(self.heldout_measured_ms)
         predicted = np.array(self.heldout_predicted_ms)
-        errors: NDArray[np.float64] = np.abs(measured / predicted - 1)
+        errors: NDArray[np.float64] = measured / predicted - 1
         return errors
 
     @property
     def median_error(self) -> float:
         """Median relative error on the held-out networks."""
-        return float(np.median(self.relative_errors))
+        return float(np.median(np.abs(self.errors)))
 
     @property
     def spearman(self) -> float:
@@ -84,27 +86,37 @@ class Calibration:
         return spearman(self.heldout_predicted_ms, self.heldout_measured_ms)
 
     @property
-    def interval(self) -> float:
-        """Relative half-width that holds 90 % of networks and 90 % of single rounds.
+    def interval(self) -> tuple[float, float]:
+        """How far below and above a prediction 90 % lie: 1 in 20 beyond either end.
 
-        The first is what a table is wrong by, the second also how much a device is not
-        the same from one moment to the next; the larger of the two counts.
+        Of networks, that is what a table is wrong by; of single rounds, also how much a
+        device is not the same from one moment to the next, which makes it slower more
+        often than faster. The wider counts.
+
+        Returns:
+            Shares of the prediction, both at least 0.
         """
         pairs = zip(self.heldout_predicted_ms, self.heldout_rounds_ms, strict=True)
-        looks = [
-            abs(ms / predicted - 1) for predicted, all_ms in pairs for ms in all_ms
-        ]
-        return max(conformal(self.relative_errors), conformal(looks))
+        rounds = [ms / predicted - 1 for predicted, all_ms in pairs for ms in all_ms]
+        networks = self.errors.tolist()
+        above = max(0.0, upper_end(networks), upper_end(rounds))
+        below = max(0.0, lower_end(networks), lower_end(rounds))
+        return below, above
 
 
-def conformal(errors: Iterable[float]) -> float:
-    """What 90 % of errors stay below: that of rank `ceil(0.9 (n + 1))` among n.
+def upper_end(errors: Sequence[float]) -> float:
+    """What 1 in 20 errors exceeds: that of rank `ceil(0.95 (n + 1))` among n.
 
-    The largest where n is too small for that (arXiv 1604.04173, section 2.2).
+    The largest where n is too small for that. Of exchangeable errors, such as networks
+    drawn alike, it is a bound (split conformal, arXiv 1604.04173, section 2.2).
     """
-    ranked = sorted(map(float, errors))
-    rank = math.ceil(COVERAGE * (len(ranked) + 1))
-    return ranked[min(rank, len(ranked)) - 1]
+    rank = math.ceil((1 - BEYOND) * (len(errors) + 1))
+    return sorted(errors)[min(rank, len(errors)) - 1]
+
+
+def lower_end(errors: Sequence[float]) -> float:
+    """The same of the other end: how far below 0 the lowest 1 in 20 errors lie."""
+    return upper_end([-error for error in errors])
 
 
 def spearman(first: Sequence[float], second: Sequence[float]) -> float:

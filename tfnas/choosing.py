@@ -1,9 +1,11 @@
 """Limits in, the best member of a family that keeps them out."""
 
 import math
-from collections.abc import Callable, Mapping
+from bisect import bisect_left
+from collections.abc import Callable, Mapping, Sequence
 
 from tfnas.architecture import Architecture
+from tfnas.costs import count_params
 from tfnas.errors import LimitError
 from tfnas.extremes import fastest
 from tfnas.families import Family, Score
@@ -27,9 +29,8 @@ def best_within(
     """The member with the best score that keeps all limits, as far as scores tell.
 
     Looked at are the best scored members within the limits, those that come nearest to
-    the limits from within, and those just beyond, repaired. Scores within one standard
-    error of the best are as good as the best: of these the member that uses most of
-    the limits is taken, as training gains most where there is more to train.
+    the limits from within, and those just beyond, repaired. Of those whose scores are
+    as good as the best, the one with most parameters is taken: it has most to train.
 
     Args:
         family: Members and their prices.
@@ -45,53 +46,93 @@ def best_within(
     Raises:
         LimitError: If no member keeps the limits; says what the fastest one needs.
     """
-    usage = usage_of(limits, family.table)
-    used = {member: usage(member) for member in family.members}
+    passes, usage = _Checked(check, family.members), usage_of(limits, family.table)
     goal = fastest(family.table)
-    within = sorted((m for m in used if used[m] <= 1), key=lambda m: -used[m])
+    looked_at = _candidates(family, usage, goal, passes)
+    scores = {member: score(member) for member in looked_at}
+    for member in ranked(scores, images):
+        if passes(member):
+            return member, passes.points[member]
+    raise passes.refusal or LimitError(_impossible(goal, family.table, limits))
+
+
+class _Checked:
+    """Whether members pass a check, each looked at once.
+
+    Attributes:
+        points: Of every member the point that gave it.
+        refusal: Why the last one that did not pass did not.
+    """
+
+    def __init__(self, check: Check, points: Mapping[Architecture, Budget]) -> None:
+        self.points = {**points}
+        self.refusal: LimitError | None = None
+        self._check = check
+        self._known: dict[Architecture, bool] = {}
+
+    def __call__(self, member: Architecture) -> bool:
+        if member not in self._known:
+            try:
+                self._check(member, self.points[member])
+                self._known[member] = True
+            except LimitError as error:
+                self._known[member], self.refusal = False, error
+        return self._known[member]
+
+
+def _candidates(
+    family: Family,
+    usage: Callable[[Architecture], float],
+    goal: Architecture,
+    passes: _Checked,
+) -> list[Architecture]:
+    """The best scored members that keep the limits, the nearest, and repaired ones."""
+    used = {member: usage(member) for member in family.by_latency}
+    kept = _passing([member for member in used if used[member] <= 1], passes)
+    nearest = sorted(kept, key=lambda m: (-used[m], -count_params(m)))
+    scored = [member for member in kept if member in family.scores]
+    best = sorted(scored, key=lambda member: -family.scores[member])
+    found = [*best[:_BEST], *nearest[:_NEAR]]
     beyond = sorted((m for m in used if used[m] > 1), key=lambda m: used[m])
-    scored = [member for member in within if member in family.scores]
-    best = sorted(scored, key=lambda member: -family.scores[member])[:_BEST]
-    points = {member: family.members[member] for member in (*best, *within[:_NEAR])}
     for member in beyond[:_NEAR]:
         fixed = repaired(member, usage, goal)
         if fixed is not None:
-            points.setdefault(fixed, family.members[member])
-    scores = {member: score(member) for member in points}
-    for member in ranked(scores, usage, images):
-        try:
-            check(member, points[member])
-        except LimitError as error:
-            refused = error
-            continue
-        return member, points[member]
-    if points:
-        raise refused
-    raise LimitError(_impossible(goal, family.table, limits))
+            passes.points.setdefault(fixed, family.members[member])
+            found.append(fixed)
+    return [*dict.fromkeys(found)]
 
 
-def ranked(
-    scores: Mapping[Architecture, float],
-    usage: Callable[[Architecture], float],
-    images: int,
-) -> list[Architecture]:
-    """Members whose score cannot be told from the best, by usage; the others by score.
+def _passing(members: Sequence[Architecture], passes: _Checked) -> list[Architecture]:
+    """Members up to the largest that passes, found by bisection.
 
-    What cannot be told apart is by the one-standard-error rule (Breiman et al. 1984,
-    "Classification and Regression Trees", section 3.4.3); the error of an accuracy `p`
-    of `n` images is `sqrt(p * (1 - p) / n)`.
+    Size and RAM are known only once a member is converted. Size grows with the
+    parameters, and RAM does mostly.
+    """
+    by_params = sorted(members, key=count_params)
+    if by_params and passes(by_params[-1]):
+        return by_params
+    return by_params[: bisect_left(by_params, True, key=lambda m: not passes(m))]
+
+
+def ranked(scores: Mapping[Architecture, float], images: int) -> list[Architecture]:
+    """Members as good as the best, by parameters; then the others, by score.
+
+    As good is what lies within one standard error (Breiman et al. 1984, "Classification
+    and Regression Trees", section 3.4.3) of the best: above `p - sqrt(p (1 - p) / (n +
+    2))` with Laplace's `p = (hits + 1) / (n + 2)`, whose error is not 0 where all of n
+    images are hit.
 
     Args:
         scores: Accuracy of each member.
-        usage: The largest share of a limit that a network uses.
         images: How many images the scores are of.
     """
     best = max(scores.values(), default=0.0)
-    as_good = best - math.sqrt(best * (1 - best) / images)
+    share = (best * images + 1) / (images + 2)
+    as_good = share - math.sqrt(share * (1 - share) / (images + 2))
 
-    def place(member: Architecture) -> tuple[float, float]:
+    def place(member: Architecture) -> tuple[bool, float, float]:
         tied = scores[member] >= as_good
-        return (usage(member) if tied else -1.0), scores[member]
+        return tied, count_params(member) if tied else 0, scores[member]
 
     return sorted(scores, key=place, reverse=True)
 

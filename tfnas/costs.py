@@ -39,6 +39,7 @@ def _fixed_params(space: CellSpace) -> int:
     return built - sum(op_params(site) for site in whole.sites)
 
 
+@cache
 def count_params(architecture: Architecture) -> int:
     """Trainable parameters of a whole network."""
     space = architecture.space

@@ -92,6 +92,6 @@ def ranges(table: LatencyTable, draw: Callable[[], Architecture]) -> dict[str, A
         ("params", count_params),
     ):
         all_costs = [cost(member) for member in (*drawn, *ends)]
-        median = float(np.median([cost(member) for member in drawn]))
+        median = float(np.median(all_costs[: len(drawn)]))
         found[name] = {"min": min(all_costs), "median": median, "max": max(all_costs)}
     return found

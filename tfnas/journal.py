@@ -39,13 +39,16 @@ class Journal:
 
     def _read(self, path: Path) -> bool:
         """Take over what the file holds; false where it must be begun again."""
-        whole, _, torn = path.read_text(encoding="utf-8").rpartition("\n")
         try:
-            lines = [json.loads(line) for line in whole.splitlines()]
-        except ValueError as error:
+            return self._take_over(path)
+        except (ValueError, KeyError, TypeError) as error:
             raise TableError(
                 f"{path} is damaged ({error}). Delete it to measure again."
             ) from error
+
+    def _take_over(self, path: Path) -> bool:
+        whole, _, torn = path.read_text(encoding="utf-8").rpartition("\n")
+        lines = [json.loads(line) for line in whole.splitlines()]
         if lines and lines[0] != self.header and not self.overwrite:
             raise TableError(
                 f"{path} was begun with other settings or on another device. "
@@ -53,11 +56,7 @@ class Journal:
             )
         if not lines or lines[0] != self.header:
             return False
-        for line in lines[1:]:
-            where = line.pop("item"), line.pop("round")
-            lists = ("runs_ms", "rounds_ms", "flags")
-            listed = {key: tuple(line[key]) for key in lists}
-            self.blocks[where] = Measurement(**{**line, **listed})
+        self.blocks.update(map(_block, lines[1:]))
         if torn:  # the process died within its last line
             write_text(path, whole + "\n")
         return True
@@ -75,3 +74,10 @@ class Journal:
         """Keep a block of runs."""
         self.blocks[item, round_] = block
         self._append({"item": item, "round": round_, **asdict(block)})
+
+
+def _block(line: Mapping[str, Any]) -> tuple[tuple[str, int], Measurement]:
+    """One line of a journal: which item and round, and what was measured."""
+    lists = {key: tuple(line[key]) for key in ("runs_ms", "rounds_ms", "flags")}
+    facts = {key: line[key] for key in line if key not in ("item", "round")}
+    return (line["item"], line["round"]), Measurement(**{**facts, **lists})

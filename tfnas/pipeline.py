@@ -132,7 +132,7 @@ def search_halves(data: Dataset, batch_size: int, seed: int) -> Halves:
     """Split the training set for a search; the test set is not looked at.
 
     Raises:
-        DataError: If a half does not fill a batch.
+        DataError: If a half does not fill a batch, or no image is left to hold out.
     """
     order = np.random.default_rng(seed).permutation(len(data.x_train))
     held, rest = np.split(order, [int(HELD_OUT * len(order))])
@@ -147,6 +147,11 @@ def search_halves(data: Dataset, batch_size: int, seed: int) -> Halves:
         raise DataError(
             f"{data.name}: half of the training data, {len(second[0])} images, does "
             f"not fill a batch of {batch_size}. Lower --batch-size."
+        )
+    if not len(held):
+        raise DataError(
+            f"{data.name}: a tenth of {len(order)} training images is none, and "
+            "members are scored on it. Add images."
         )
     return halves
 

@@ -18,7 +18,7 @@ from tfnas.rows import Row, row_of
 from tfnas.site_models import network_model, site_model, step
 from tfnas.slopes import slope
 from tfnas.space import SUM, CellSpace, Site
-from tfnas.table import LatencyTable
+from tfnas.table import SCHEMA, LatencyTable
 from tfnas.targets import Measurement, Target, get_target
 
 FIT_NETWORKS = 12
@@ -102,6 +102,7 @@ def profile(
     for index, network in enumerate(networks):
         makers[f"network {index}"] = partial(whole, network)
     header = {
+        "schema": SCHEMA,
         "target": device.name,
         "device": dict(device.device),
         "space": space.fingerprint,

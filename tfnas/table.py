@@ -97,8 +97,8 @@ class LatencyTable:
         """Latency of a whole network: `b + s * (skeleton + sum of table entries)`."""
         fit = self.calibration
         expected = fit.offset_ms + fit.scale * self.sum_ms(architecture)
-        half = fit.interval * expected
-        return Prediction(expected, expected - half, expected + half)
+        below, above = fit.interval
+        return Prediction(expected, (1 - below) * expected, (1 + above) * expected)
 
     def matrix(self) -> NDArray[np.float32]:
         """`T` of the objective: milliseconds of every op at every choice.

@@ -29,8 +29,8 @@ from tfnas.workflow import space_ranges
 def limits_over(run: Run, count: int) -> list[float]:
     """Limits in ms from a little above the fastest network to the slowest."""
     found = space_ranges(run.load_table())["latency_ms"]
-    interval = 1 + run.load_table().calibration.interval
-    low, high = 1.02 * interval * found["min"], interval * found["max"]
+    above = 1 + run.load_table().calibration.interval[1]
+    low, high = 1.02 * above * found["min"], above * found["max"]
     return [float(f"{ms:.4g}") for ms in np.linspace(low, high, count)]
 
 

@@ -47,10 +47,11 @@ def main(run: Path, path: Path | None, count: int) -> None:
             + ", ".join(f"{n} {op}" for op, n in member.op_counts.items()),
             flush=True,
         )
+    below, above = table.calibration.interval
     print(
         f"median error {np.median(np.abs(errors)):.2%}, largest "
         f"{np.max(np.abs(errors)):.1%}, {inside} of {count} within their intervals of "
-        f"{table.calibration.interval:.1%}"
+        f"-{below:.1%} to +{above:.1%}"
     )
 
 
