@@ -157,7 +157,7 @@ def damaged(tmp_path, change):
             lambda t: t["calibration"].update(scale=math.nan),
             "number that is not finite",
         ),
-        (lambda t: t["calibration"].update(scale=0), "scale that is not > 0"),
+        (lambda t: t["calibration"].update(scale=0), "time or a scale of 0"),
         (
             lambda t: t["calibration"]["heldout_predicted_ms"].__setitem__(0, 0.0),
             "time or a scale",

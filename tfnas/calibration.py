@@ -53,8 +53,8 @@ class Calibration:
         times = (*self.heldout_predicted_ms, *rounds)
         if not all(math.isfinite(number) for number in (*numbers, *times)):
             raise TableError("The calibration holds a number that is not finite.")
-        if self.scale == 0 or min(times, default=1) <= 0:
-            raise TableError("The calibration holds a time or a scale that is not > 0.")
+        if 0 in (self.scale, *times):
+            raise TableError("The calibration holds a time or a scale of 0.")
         counts = (len(self.heldout_predicted_ms), len(self.heldout_rounds_ms))
         if counts[0] != counts[1] or not all(self.heldout_rounds_ms) or not rounds:
             raise TableError(
