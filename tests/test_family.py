@@ -7,7 +7,7 @@ import pytest
 from conftest import TINY, stand_in_table
 
 from tfnas.architecture import Architecture
-from tfnas.choosing import best_within, ranked, repaired, usage_of
+from tfnas.choosing import best_within, ranked
 from tfnas.costs import count_params
 from tfnas.errors import LimitError, RunError
 from tfnas.extremes import fastest, ranges, slowest
@@ -17,6 +17,7 @@ from tfnas.limits import Limits
 from tfnas.measurement import UNUSABLE
 from tfnas.member import priced
 from tfnas.network import build
+from tfnas.repair import repaired, usage_of
 from tfnas.rows import Row
 from tfnas.space import CellSpace
 

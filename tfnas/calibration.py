@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from statistics import median
 
 import numpy as np
@@ -28,7 +29,7 @@ class Prediction:
     high_ms: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Calibration:
     """How sums of table entries become milliseconds of whole networks.
 
@@ -85,7 +86,7 @@ class Calibration:
         """Rank correlation of predicted and measured on the held-out networks."""
         return spearman(self.heldout_predicted_ms, self.heldout_measured_ms)
 
-    @property
+    @cached_property
     def interval(self) -> tuple[float, float]:
         """How far below and above a prediction 90 % lie: 1 in 20 beyond either end.
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from tfnas.architecture import Architecture
-from tfnas.choosing import best_within, repaired, usage_of
+from tfnas.choosing import best_within
 from tfnas.data import Dataset, load
 from tfnas.errors import LimitError
 from tfnas.export import require_untrained
@@ -17,6 +17,7 @@ from tfnas.files import refuse_overwrite
 from tfnas.limits import Limits, Request
 from tfnas.member import Member, priced
 from tfnas.pipeline import search_halves
+from tfnas.repair import repaired, usage_of
 from tfnas.runs import Run
 from tfnas.scoring import Scorer
 from tfnas.searching import load_search
