@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import tfnas
-from tfnas.cli import main
+from tfnas.cli.main import main
 
 ROOT = Path(__file__).parents[1]
 MODULES = sorted((ROOT / "tfnas").rglob("*.py"))

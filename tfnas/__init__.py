@@ -10,15 +10,15 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
 # Import paths, so that `import tfnas` and `tfnas --help` load no TensorFlow.
 _PUBLIC = {
-    "Architecture": "tfnas.architecture",
-    "CellSpace": "tfnas.space",
-    "LatencyTable": "tfnas.table",
-    "Schedule": "tfnas.callbacks",
-    "Search": "tfnas.search",
-    "SearchConfig": "tfnas.config",
+    "Architecture": "tfnas.spaces.architecture",
+    "CellSpace": "tfnas.spaces.cell",
+    "LatencyTable": "tfnas.latency.table",
+    "Schedule": "tfnas.search.callbacks",
+    "Search": "tfnas.search.search",
+    "SearchConfig": "tfnas.search.settings",
     "TfnasError": "tfnas.errors",
-    "build": "tfnas.network",
-    "profile": "tfnas.profiling",
+    "build": "tfnas.networks.build",
+    "profile": "tfnas.latency.profile",
 }
 __all__ = [*_PUBLIC]
 
@@ -26,7 +26,7 @@ __all__ = [*_PUBLIC]
 def __getattr__(name: str) -> Any:
     if name not in _PUBLIC:
         raise AttributeError(f"module 'tfnas' has no attribute {name!r}")
-    from tfnas.quiet import quiet
+    from tfnas.support.quiet import quiet
 
     with quiet():
         module = import_module(_PUBLIC[name])

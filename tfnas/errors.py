@@ -2,7 +2,7 @@
 
 
 class TfnasError(Exception):
-    """Base class: `tfnas.cli` prints its message in one line.
+    """Base class: `tfnas.cli.main` prints its message in one line.
 
     Attributes:
         exit_code: What the command then exits with.

@@ -1,71 +1,97 @@
 """What one command does: find table, data and run, then hand over to one stage."""
 
-import random
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from tfnas.config import TrainConfig
-from tfnas.data import load
-from tfnas.distribute import is_chief, make_strategy
+from tfnas.data.dataset import Dataset
+from tfnas.data.load import load
 from tfnas.errors import SettingsError
-from tfnas.export import export_member, require_possible, untrained_bytes
-from tfnas.extremes import ranges
-from tfnas.files import refuse_overwrite
-from tfnas.inputs import Inputs, gather
-from tfnas.limits import Request
-from tfnas.profiling import profile, random_architecture
-from tfnas.progress import say
-from tfnas.runs import Run, find_run, new_run
-from tfnas.searching import run_search
-from tfnas.selection import Selector
-from tfnas.space import CellSpace
-from tfnas.table import LatencyTable
-from tfnas.tables import newest_table, slug, table_path
-from tfnas.targets import Target, get_target
-from tfnas.train import named_weights
+from tfnas.latency.profile import profile_to_file
+from tfnas.latency.store import TABLES, newest_table
+from tfnas.latency.table import LatencyTable
+from tfnas.search.distribute import is_chief, make_strategy
+from tfnas.search.run import Run, find_run, new_run
+from tfnas.search.settings import SearchConfig
+from tfnas.search.stage import run_search
+from tfnas.spaces.cell import CellSpace
+from tfnas.spaces.load import read_space
+from tfnas.support.files import slug
+from tfnas.support.progress import say
+from tfnas.targets.registry import get_target
 
-TABLES = Path("tflite_tables")
 RUNS = Path("runs")
 
 
-def profile_to_file(
-    space: CellSpace,
-    device: Target,
-    path: Path | None = None,
-    *,
-    runs: int = 50,
-    warmup: int = 10,
-    overwrite: bool = False,
-) -> tuple[LatencyTable, Path]:
-    """Measure a space and write its table; go on where an interrupted call was.
+@dataclass(frozen=True)
+class Inputs:
+    """What a search may be given; everything has a default.
 
-    Args:
-        space: What is measured.
-        device: Where.
-        path: The table; named after target and space by default.
-        runs: Timed runs of an item in each round.
-        warmup: Runs before them.
-        overwrite: Replace a table, and a journal of other settings.
+    Attributes:
+        settings: Settings that were named one by one.
+        config: File of settings.
+        table: Latency table to price with.
+        space: File of a space.
+        run: Name of the run.
+        input_shape: What images are resized to: height, width and channels.
+    """
 
-    Returns:
-        The table and its path.
+    settings: Mapping[str, Any]
+    config: Path | None = None
+    table: Path | None = None
+    space: Path | None = None
+    run: str | None = None
+    input_shape: tuple[int, int, int] | None = None
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is searched.
+
+    Attributes:
+        config: Settings.
+        table: Latency table to price with; None where it is to be found or measured.
+        space: The space.
+        data: Its images and classes.
+    """
+
+    config: SearchConfig
+    table: LatencyTable | None
+    space: CellSpace
+    data: Dataset
+
+
+def gather(inputs: Inputs) -> Task:
+    """Load what is named, and see that it belongs together.
+
+    Images have the shape of the table's or the file's space; where there is neither,
+    the default space gets the shape that is asked for, or that of the first image.
 
     Raises:
-        TfnasError: If the table exists and `overwrite` is false.
+        TfnasError: If something cannot be read, or fits not the rest.
     """
-    path = path or table_path(TABLES, device.name, device.device, space)
-    refuse_overwrite(path, overwrite)
-    journal = path.with_name(f".{path.name}.partial")
-    table = profile(
-        space, device, runs=runs, warmup=warmup, journal=journal, overwrite=overwrite
+    base = SearchConfig.load(inputs.config) if inputs.config else SearchConfig()
+    config = SearchConfig.from_dict({**asdict(base), **inputs.settings})
+    table = LatencyTable.load(inputs.table) if inputs.table else None
+    known, shape = table.space if table else None, inputs.input_shape
+    if inputs.space:
+        known = read_space(inputs.space, input_shape=shape)
+    if table and known:
+        table.require(known)
+    if known and shape not in (None, known.input_shape):
+        raise SettingsError(
+            f"--input {shape}, but the table is for images of {known.input_shape}. "
+            "Leave one of them out."
+        )
+    shape = known.input_shape if known else shape
+    data = load(config.data, shape, config.skip_bad_images)
+    space = known or read_space(
+        None, input_shape=shape or data.input_shape, num_classes=len(data.classes)
     )
-    table.save(path)
-    journal.unlink()
-    return table, path
+    data.require(space.input_shape, space.num_classes)
+    return Task(config, table, space, data)
 
 
 @dataclass(frozen=True)
@@ -147,105 +173,6 @@ def _searched(*stages: Any, manner: Manner, **settings: Any) -> None:
                 f"tfnas search --resume --run {shlex.quote(run.path.name)} {options}"
             )
         raise
-
-
-def export_requested(
-    run: Run,
-    requests: list[Request],
-    config: TrainConfig,
-    *,
-    table: LatencyTable | None = None,
-    source: str | None = None,
-    skip_bad_images: bool = False,
-    overwrite: bool = False,
-) -> list[dict[str, Any]]:
-    """Export a member for every request.
-
-    Args:
-        run: A searched run.
-        requests: Points of the simplex, limits, or both.
-        config: How members are trained.
-        table: Prices of the device they are for; those of the search by default.
-        source: Data; that of the search by default.
-        skip_bad_images: Leave out images of a folder that cannot be read.
-        overwrite: Replace earlier exports.
-
-    Returns:
-        The cards.
-
-    Raises:
-        LimitError: If no member keeps the limits of a request.
-    """
-    selector = Selector(run, table, skip_bad_images)
-    for request in requests:
-        require_possible(selector.table, request.limits, config)
-    members = [selector.take(request) for request in requests]
-    shape, searched = selector.search.space.input_shape, run.load_config()
-    data = load(source, shape, skip_bad_images) if source else selector.data
-    weights = None if config.from_scratch else named_weights(selector.search.supernet)
-    return [
-        export_member(
-            *(member, data, config, run),
-            weights=weights,
-            source=source or searched.data,
-            skip_bad_images=skip_bad_images
-            or (not source and searched.skip_bad_images),
-            overwrite=overwrite,
-        )
-        for member in members
-    ]
-
-
-def show_family(
-    run: Run,
-    table: LatencyTable | None,
-    points: int | None,
-    scored: int | None,
-    *,
-    overwrite: bool = False,
-) -> dict[str, Any]:
-    """The front of a run's family, and what its space costs.
-
-    Args:
-        run: A searched run.
-        table: Prices of another device.
-        points: Points of the simplex to look at.
-        scored: Members to score.
-        overwrite: Replace the file where it holds others.
-
-    Returns:
-        The file, the ranges of the space, counts, and the front with bytes of each.
-    """
-    selector = Selector(run, table)
-    family = selector.family(points, scored, overwrite=overwrite)
-    members = [
-        selector.member(member, family.members[member], Request(family.members[member]))
-        for member in family.front
-    ]
-    front = [
-        {**member.facts(), **untrained_bytes(member), "score": family.scores[one]}
-        for one, member in zip(family.front, members, strict=True)
-    ]
-    return {
-        "family": str(selector.path),
-        "target": selector.table.target,
-        "table_kind": selector.table.kind,
-        "ranges": space_ranges(selector.table),
-        "points": family.points,
-        "members": len(family.members),
-        "scored": len(family.scores),
-        "front": front,
-    }
-
-
-def load_table(path: Path | None) -> LatencyTable | None:
-    """The table of a file, where one is named."""
-    return LatencyTable.load(path) if path else None
-
-
-def space_ranges(table: LatencyTable) -> dict[str, Any]:
-    """What networks of a table's space cost, before any search."""
-    return ranges(table, partial(random_architecture, table.space, random.Random(0)))
 
 
 def _newest_or_measured(space: CellSpace, overwrite: bool) -> LatencyTable:

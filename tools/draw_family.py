@@ -9,9 +9,9 @@ from pathlib import Path
 
 import click
 
-from tfnas.runs import Run
-from tfnas.searching import load_search
-from tfnas.simplex import grid
+from tfnas.search.run import Run
+from tfnas.search.search import load_search
+from tfnas.spaces.simplex import grid
 
 COLOURS = ("#3b7dd8", "#4caf7d", "#d8743b")
 SIDE, TOP, LEFT, STEPS = 320.0, 50.0, 110.0, 14

@@ -12,8 +12,8 @@ from pathlib import Path
 import click
 import numpy as np
 
-from tfnas.calibration import spearman
-from tfnas.targets.edgetpu_estimate import MS_PER_MILLION, OVERHEAD_MS
+from tfnas.latency.calibration import spearman
+from tfnas.targets.edgetpu.estimate import MS_PER_MILLION, OVERHEAD_MS
 
 COLUMN = "edgetpu_hwnasbench_ms"
 # NAS-Bench-201 (arXiv 2001.00326, figure 1): five cells at each of three sizes, whose

@@ -13,10 +13,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tfnas.errors import TargetError
-from tfnas.measurement import REFUSED, Measurement
-from tfnas.progress import say
-from tfnas.targets.base import ROUNDS
-from tfnas.targets.process import run
+from tfnas.support.process import run
+from tfnas.support.progress import say
+from tfnas.targets.measurement import REFUSED, Measurement
+from tfnas.targets.target import ROUNDS
 
 SCHEME = "adb:"
 FOLDER = "/data/local/tmp/tfnas"

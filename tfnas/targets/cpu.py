@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from tfnas.measurement import Measurement
-from tfnas.quiet import quiet
-from tfnas.targets.base import ROUNDS, time_calls
+from tfnas.support.quiet import quiet
+from tfnas.targets.measurement import Measurement
+from tfnas.targets.target import ROUNDS, time_calls
 
 
 class Cpu:

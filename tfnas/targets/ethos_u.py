@@ -18,9 +18,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from tfnas.errors import TargetError, nearest
-from tfnas.measurement import UNUSABLE, Measurement
-from tfnas.targets.base import COPIES
-from tfnas.targets.process import run
+from tfnas.support.process import run
+from tfnas.targets.measurement import UNUSABLE, Measurement
+from tfnas.targets.target import COPIES
 
 CONFIG = "Arm/vela.ini"
 _TIMEOUT_S = 600.0

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from tfnas.errors import TargetError
-from tfnas.measurement import REFUSED, Measurement
-from tfnas.progress import say
-from tfnas.targets.base import ROUNDS
-from tfnas.targets.process import run, stream
+from tfnas.support.process import run, stream
+from tfnas.support.progress import say
+from tfnas.targets.measurement import REFUSED, Measurement
+from tfnas.targets.target import ROUNDS
 
 RUNNER = Path(__file__).with_name("board_runner.py")
 _SHARED = (

@@ -21,16 +21,19 @@ import numpy as np
 import tensorflow as tf
 from start import without_test
 
-from tfnas.architecture import Architecture
-from tfnas.config import TrainConfig
-from tfnas.costs import price
-from tfnas.data import Dataset, load
-from tfnas.runs import Run
-from tfnas.search import Search
-from tfnas.searching import load_search, make_search
-from tfnas.simplex import Budget, grid
-from tfnas.table import LatencyTable
-from tfnas.train import accuracy, named_weights, train_member
+from tfnas.data.batches import in_order
+from tfnas.data.dataset import Dataset
+from tfnas.data.load import load
+from tfnas.deploy.settings import TrainConfig
+from tfnas.deploy.train import train_member
+from tfnas.latency.table import LatencyTable
+from tfnas.networks.evaluate import accuracy
+from tfnas.networks.weights import named_weights
+from tfnas.search.prices import price
+from tfnas.search.run import Run
+from tfnas.search.search import Search, load_search, make_search
+from tfnas.spaces.architecture import Architecture
+from tfnas.spaces.simplex import Budget, grid
 
 RIVALS = ("latency", "counts", "price")
 CHANCE = 0.1
@@ -131,7 +134,7 @@ def compare(
     @cache
     def trained(who: Architecture) -> float:
         model = train_member(who, data, config, weights=weights)
-        return accuracy(model, data.x_test, data.y_test)
+        return accuracy(model, in_order(data.x_test, data.y_test))
 
     start = "scratch" if config.from_scratch else "supernet"
     kept = run.path / f"chance-{start}-{members}-{images}-{config.epochs}.jsonl"

@@ -15,10 +15,9 @@ from pathlib import Path
 import click
 import numpy as np
 
-from tfnas.runs import Run
-from tfnas.search import Search
-from tfnas.searching import load_search
-from tfnas.simplex import uniform
+from tfnas.search.run import Run
+from tfnas.search.search import Search, load_search
+from tfnas.spaces.simplex import uniform
 
 POINTS = 13
 

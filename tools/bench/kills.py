@@ -17,7 +17,7 @@ import click
 import numpy as np
 
 SPACE = "input_shape = [8, 8, 1]\nnum_classes = 3\nnodes = 1\nchannels = 4\n"
-TFNAS = (sys.executable, "-m", "tfnas.cli")
+TFNAS = (sys.executable, "-m", "tfnas.cli.main")
 
 
 def prepare(folder: Path) -> None:

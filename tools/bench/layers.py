@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfnas.fast_layers import fast_layers
+from tfnas.networks.fast_layers import fast_layers
 
 SHAPE = (64, 28, 28, 16)
 DEPTH = 8

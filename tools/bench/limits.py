@@ -15,15 +15,15 @@ import click
 import numpy as np
 from chance import same_latency, subset
 
-from tfnas.calibration import spearman
-from tfnas.config import TrainConfig
-from tfnas.export import export_member
-from tfnas.limits import Limits, Request
-from tfnas.member import Member
-from tfnas.runs import Run
-from tfnas.selection import Selector
-from tfnas.train import named_weights
-from tfnas.workflow import space_ranges
+from tfnas.deploy.export import export_member
+from tfnas.deploy.settings import TrainConfig
+from tfnas.family.extremes import space_ranges
+from tfnas.family.limits import Limits, Request
+from tfnas.family.member import Member
+from tfnas.family.selector import Selector
+from tfnas.latency.calibration import spearman
+from tfnas.networks.weights import named_weights
+from tfnas.search.run import Run
 
 
 def limits_over(run: Run, count: int) -> list[float]:

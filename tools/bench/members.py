@@ -11,9 +11,9 @@ from pathlib import Path
 
 import click
 
-from tfnas.simplex import budget_name, parse_budget
-from tfnas.space import CellSpace
-from tfnas.tflite import check_int8
+from tfnas.spaces.cell import CellSpace
+from tfnas.spaces.simplex import budget_name, parse_budget
+from tfnas.tflite.graph import check_int8
 
 # Firsov 2024: accuracy in percent, parameters of the ops on the edges.
 PUBLISHED = {

@@ -9,14 +9,14 @@ from pathlib import Path
 import click
 import numpy as np
 
-from tfnas.families import logits_for
-from tfnas.family import POINTS, sweep
-from tfnas.runs import Run
-from tfnas.searching import load_search
-from tfnas.site_models import network_model
-from tfnas.table import LatencyTable
-from tfnas.targets import target_class
-from tfnas.verify import Place, on_target
+from tfnas.family.family import logits_for
+from tfnas.latency.device import Place, on_target
+from tfnas.latency.probes import network_model
+from tfnas.latency.table import LatencyTable
+from tfnas.search.derive import POINTS, sweep
+from tfnas.search.run import Run
+from tfnas.search.search import load_search
+from tfnas.targets.registry import target_class
 
 
 @click.command()

@@ -12,12 +12,12 @@ import click
 import numpy as np
 
 import tfnas
-from tfnas.calibration import spearman
-from tfnas.journal import Journal
-from tfnas.measuring import measure
-from tfnas.profiling import random_architecture
-from tfnas.site_models import network_model
-from tfnas.targets import get_target
+from tfnas.latency.calibration import spearman
+from tfnas.latency.journal import Journal
+from tfnas.latency.probes import network_model
+from tfnas.latency.rounds import measure
+from tfnas.spaces.architecture import random_architecture
+from tfnas.targets.registry import get_target
 
 
 @click.command()

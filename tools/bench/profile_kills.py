@@ -15,7 +15,7 @@ from typing import Any
 import click
 from kills import SPACE, kill_after, tfnas
 
-from tfnas.space import OP_NAMES
+from tfnas.spaces.ops import OP_NAMES
 
 
 def known_so_far(folder: Path) -> int:

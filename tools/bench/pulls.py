@@ -14,12 +14,11 @@ import click
 import numpy as np
 import tensorflow as tf
 
-from tfnas.costs import price
-from tfnas.data import load
-from tfnas.pipeline import search_halves
-from tfnas.runs import Run
-from tfnas.search import Search
-from tfnas.searching import make_search
+from tfnas.data.halves import search_halves
+from tfnas.data.load import load
+from tfnas.search.prices import price
+from tfnas.search.run import Run
+from tfnas.search.search import Search, make_search
 
 
 def pulls(search: Search, batches: Any) -> tuple[Any, Any]:

@@ -19,16 +19,19 @@ import tensorflow as tf
 from chance import subset
 from start import without_test
 
-from tfnas.architecture import Architecture
-from tfnas.config import TrainConfig
-from tfnas.data import Dataset, load
-from tfnas.fast_layers import fast_layers
-from tfnas.network import build
-from tfnas.pipeline import batches
-from tfnas.runs import Run
-from tfnas.searching import load_search
-from tfnas.simplex import budget_name, parse_budget
-from tfnas.train import Weights, accuracy, inherit, named_weights, train_member
+from tfnas.data.batches import batches, in_order
+from tfnas.data.dataset import Dataset
+from tfnas.data.load import load
+from tfnas.deploy.settings import TrainConfig
+from tfnas.deploy.train import train_member
+from tfnas.networks.build import build
+from tfnas.networks.evaluate import accuracy
+from tfnas.networks.fast_layers import fast_layers
+from tfnas.networks.weights import Weights, inherit, named_weights
+from tfnas.search.run import Run
+from tfnas.search.search import load_search
+from tfnas.spaces.architecture import Architecture
+from tfnas.spaces.simplex import budget_name, parse_budget
 
 LOOKS, LOOK_IMAGES = 6, 2000
 TIMED_STEPS = 20
@@ -124,7 +127,9 @@ class Trainer:
         x, y = self.data.x_test, self.data.y_test
 
         def look(*_: Any) -> None:
-            scores.append(accuracy(self.model, x[:LOOK_IMAGES], y[:LOOK_IMAGES]))
+            scores.append(
+                accuracy(self.model, in_order(x[:LOOK_IMAGES], y[:LOOK_IMAGES]))
+            )
 
         self.model.fit(
             self.batches,
@@ -174,7 +179,10 @@ def main(
     weights = None if from_scratch else named_weights(search.supernet)
     best = search.derive(parse_budget(teacher, search.space.ops))
     taught = train_member(best, data, TrainConfig(epochs=epochs), weights=weights)
-    print(f"teacher: {accuracy(taught, data.x_test, data.y_test):.2%}", flush=True)
+    print(
+        f"teacher: {accuracy(taught, in_order(data.x_test, data.y_test)):.2%}",
+        flush=True,
+    )
     ways = recipes(taught)
     ways = {name: ways[name] for name in ways if not only or name in {"plain", *only}}
     for text in budgets or (",".join(["0.3333"] * 3), "0.15,0.15,0.70"):
@@ -195,7 +203,7 @@ def main(
                 "recipe": name,
                 "step_seconds": round(seconds[name], 4),
                 "steps": steps,
-                "accuracy": accuracy(pupil.model, data.x_test, data.y_test),
+                "accuracy": accuracy(pupil.model, in_order(data.x_test, data.y_test)),
                 "on_the_way": [round(score, 4) for score in scores],
             }
             print(json.dumps(row), flush=True)

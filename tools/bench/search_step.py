@@ -20,13 +20,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfnas.architecture import Architecture
-from tfnas.fast_layers import fast_layers
-from tfnas.network import build
-from tfnas.profiling import profile
-from tfnas.search import Search
-from tfnas.space import CellSpace
-from tfnas.table import LatencyTable
+from tfnas.latency.profile import profile
+from tfnas.latency.table import LatencyTable
+from tfnas.networks.build import build
+from tfnas.networks.fast_layers import fast_layers
+from tfnas.search.search import Search
+from tfnas.search.settings import SearchConfig
+from tfnas.spaces.architecture import Architecture
+from tfnas.spaces.cell import CellSpace
 
 STEPS = {
     "plain": "plain all-convolution step",
@@ -41,7 +42,7 @@ Step = Callable[[], float]
 
 def bilevel(table: LatencyTable, batch: Any, mode: str, all_conv: bool = False) -> Step:
     """A step of weights and hypernetwork, at the first architecture or the dearest."""
-    search = Search(table.space, table, mode=mode)
+    search = Search(table.space, table, SearchConfig(mode=mode))
     search.compile(keras.optimizers.SGD(0.01, momentum=0.9), "adam")
     if all_conv:
         liked = np.eye(len(table.space.ops))[table.space.ops.index(CONVOLUTION)]

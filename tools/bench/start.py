@@ -10,12 +10,16 @@ from pathlib import Path
 import click
 import numpy as np
 
-from tfnas.config import TrainConfig
-from tfnas.data import Dataset, load
-from tfnas.runs import Run
-from tfnas.searching import load_search
-from tfnas.simplex import parse_budget
-from tfnas.train import accuracy, named_weights, train_member
+from tfnas.data.batches import in_order
+from tfnas.data.dataset import Dataset
+from tfnas.data.load import load
+from tfnas.deploy.settings import TrainConfig
+from tfnas.deploy.train import train_member
+from tfnas.networks.evaluate import accuracy
+from tfnas.networks.weights import named_weights
+from tfnas.search.run import Run
+from tfnas.search.search import load_search
+from tfnas.spaces.simplex import parse_budget
 
 
 def without_test(data: Dataset) -> Dataset:
@@ -46,7 +50,7 @@ def main(run: Path, budget: str, epochs: int) -> None:
         ("from scratch", None),
     ):
         model = train_member(member, data, config, weights=weights)
-        score = accuracy(model, data.x_test, data.y_test)
+        score = accuracy(model, in_order(data.x_test, data.y_test))
         print(f"{name}: {score:.2%} of {len(data.x_test)} held-out images", flush=True)
 
 

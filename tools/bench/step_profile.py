@@ -15,9 +15,9 @@ import tensorflow as tf
 from search_step import STEPS, make_steps
 from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
-from tfnas.profiling import profile
-from tfnas.space import CellSpace
-from tfnas.table import LatencyTable
+from tfnas.latency.profile import profile
+from tfnas.latency.table import LatencyTable
+from tfnas.spaces.cell import CellSpace
 
 PROFILED = 5
 # Enclosing events, which hold the kernels that are counted one by one.

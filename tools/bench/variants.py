@@ -22,18 +22,21 @@ from control import line
 from members import PUBLISHED
 from start import without_test
 
-from tfnas.callbacks import Schedule
-from tfnas.config import SearchConfig, TrainConfig
-from tfnas.data import Dataset, load
-from tfnas.distribute import spread
-from tfnas.loop import Loop
-from tfnas.pipeline import search_halves
-from tfnas.runs import State
-from tfnas.search import Search
-from tfnas.searching import make_search
-from tfnas.simplex import parse_budget
-from tfnas.table import LatencyTable
-from tfnas.train import accuracy, train_member
+from tfnas.data.batches import in_order
+from tfnas.data.dataset import Dataset
+from tfnas.data.halves import search_halves
+from tfnas.data.load import load
+from tfnas.deploy.settings import TrainConfig
+from tfnas.deploy.train import train_member
+from tfnas.latency.table import LatencyTable
+from tfnas.networks.evaluate import accuracy
+from tfnas.search.callbacks import Schedule
+from tfnas.search.distribute import spread
+from tfnas.search.loop import Loop
+from tfnas.search.run import State
+from tfnas.search.search import Search, make_search
+from tfnas.search.settings import SearchConfig
+from tfnas.spaces.simplex import parse_budget
 
 VARIANTS: dict[str, dict[str, object]] = {
     "default": {},
@@ -79,7 +82,7 @@ def score(search: Search, data: Dataset, epochs: int) -> dict[str, object]:
         member = search.derive(parse_budget(text, search.space.ops))
         model = train_member(member, data, TrainConfig(epochs=epochs))
         found[point] = {
-            "accuracy": accuracy(model, data.x_test, data.y_test),
+            "accuracy": accuracy(model, in_order(data.x_test, data.y_test)),
             "ms": search.table.predict(member).latency_ms,
             "counts": list(member.op_counts.values()),
         }

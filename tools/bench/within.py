@@ -10,10 +10,10 @@ from pathlib import Path
 import click
 from members import PUBLISHED
 
-from tfnas.costs import op_params
-from tfnas.runs import Run
-from tfnas.searching import load_search
-from tfnas.simplex import grid
+from tfnas.networks.counts import op_params
+from tfnas.search.run import Run
+from tfnas.search.search import load_search
+from tfnas.spaces.simplex import grid
 
 
 @click.command()

@@ -1,0 +1,120 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfnas.networks.mixed import MixedOp, gate
+from tfnas.spaces.ops import run
+
+OPS = ["max_pool_3x3", "skip_connect", "sep_conv_3x3", "none"]
+
+
+def make(mode, stride=1, choice=1):
+    return MixedOp(OPS, filters=4, stride=stride, choice=choice, mode=mode)
+
+
+def gamma(row):
+    """Two choices; the layer under test reads the second."""
+    return tf.constant([[9.0, 9.0, 9.0, 9.0], row], tf.float32)
+
+
+@pytest.fixture
+def x():
+    return np.random.default_rng(0).normal(size=(2, 6, 6, 4)).astype("float32")
+
+
+def alone(mixed, x, index):
+    chain = mixed.candidates[index]
+    return run(chain, x) if chain else x
+
+
+def test_soft_output_is_the_weighted_sum_of_the_candidates(x):
+    mixed = make("soft")
+    y = mixed(x, gamma([0.2, 0.3, 0.4, 0.1]))
+
+    pool, skip, conv = (alone(mixed, x, index) for index in range(3))
+    np.testing.assert_allclose(y, 0.2 * pool + 0.3 * skip + 0.4 * conv, rtol=1e-5)
+
+
+@pytest.mark.parametrize("chosen", range(3), ids=OPS[:3])
+def test_sampled_output_is_the_chosen_op_alone(x, chosen):
+    mixed = make("sampled")
+    y = mixed(x, gamma(np.eye(4)[chosen]))
+
+    np.testing.assert_array_equal(y, alone(mixed, x, chosen))
+
+
+@pytest.mark.parametrize("mode", ["soft", "sampled"])
+def test_none_is_zero_and_halves_like_the_others(mode):
+    x = np.ones((1, 7, 7, 4), "float32")
+
+    y = make(mode, stride=2)(x, gamma([0, 0, 0, 1]))
+
+    np.testing.assert_array_equal(y, np.zeros((1, 4, 4, 4)))
+
+
+def test_soft_gammas_gradient_is_each_ops_sum(x):
+    mixed = make("soft")
+    weights = tf.Variable(gamma([0.2, 0.3, 0.4, 0.1]))
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(mixed(x, weights))
+
+    expected = [tf.reduce_sum(alone(mixed, x, index)) for index in range(3)]
+    gradient = tape.gradient(loss, weights)[1]
+    np.testing.assert_allclose(gradient[:3], expected, rtol=1e-4)
+
+
+def test_sampled_gammas_gradient_reaches_the_chosen_op_only(x):
+    mixed = make("sampled")
+    weights = tf.Variable(gamma([0, 0, 1, 0]))
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(mixed(x, weights))
+
+    expected = tf.reduce_sum(alone(mixed, x, 2))
+    gradient = tape.gradient(loss, weights)
+    np.testing.assert_allclose(gradient[1], [0, 0, expected, 0], rtol=1e-4)
+
+
+def test_the_gate_has_the_gradients_of_a_product():
+    x, weight = tf.constant([2.0, -3.0]), tf.constant(1.0)
+    upstream = tf.constant([5.0, 7.0])
+
+    def gradients(call):
+        with tf.GradientTape() as tape:
+            tape.watch((x, weight))
+            y = call(x, weight)
+        return tape.gradient(y, (x, weight), upstream)
+
+    for got, expected in zip(
+        gradients(gate), gradients(lambda x, w: w * x), strict=True
+    ):
+        np.testing.assert_array_equal(got, expected)
+
+
+def test_gammas_gradient_is_summed_in_float32_where_the_ops_are_not():
+    x = tf.ones((1, 40, 40, 4), tf.bfloat16)
+    weights = gamma([0, 1, 0, 0])  # identity: the gradient is the sum of x
+    with tf.GradientTape() as tape:
+        tape.watch(weights)
+        loss = tf.reduce_sum(tf.cast(make("sampled")(x, weights), tf.float32))
+
+    # bfloat16, with 8 bits, would stop at 256 or round 6400 to 6400 +- 16
+    gradient = tape.gradient(loss, weights)
+    assert gradient.dtype == tf.float32
+    assert float(gradient[1, 1]) == 40 * 40 * 4
+
+
+def test_an_unknown_mode_is_refused():
+    with pytest.raises(ValueError, match="must be 'soft' or 'sampled'"):
+        make("hard")
+
+
+def test_a_saved_model_predicts_the_same(x, tmp_path):
+    mixed = make("soft", stride=2)  # no argument left at its default
+    inputs = [keras.Input((6, 6, 4)), keras.Input(batch_shape=(2, 4))]
+    model = keras.Model(inputs, mixed(*inputs))
+    model.save(tmp_path / "mixed.keras")
+
+    inputs = [tf.constant(x), gamma([0.2, 0.3, 0.4, 0.1])]
+    loaded = keras.models.load_model(tmp_path / "mixed.keras")
+    np.testing.assert_array_equal(loaded(inputs), model(inputs))

@@ -1,0 +1,91 @@
+"""What stands in for a device, a table and data in tests."""
+
+import numpy as np
+import tensorflow as tf
+
+from tfnas.latency.calibration import Calibration
+from tfnas.latency.row import Row
+from tfnas.latency.table import LatencyTable
+from tfnas.spaces.cell import CellSpace
+from tfnas.spaces.site import SUM
+
+TINY = CellSpace((8, 8, 1), num_classes=3, nodes=1, channels=4)
+CALIBRATION = Calibration(1.0, 2.0, 2, (10.0, 20.0, 40.0), ((11.0,), (19.0,), (40.0,)))
+CPU_OP_MS = {"max_pool_3x3": 1.0, "skip_connect": 0.0, "sep_conv_3x3": 3.0}
+
+
+def stand_in_table(space, op_ms=CPU_OP_MS, **changes):
+    """A table of round numbers, measured nowhere; an op costs the same at any site."""
+    prices = {SUM: 0.0, **op_ms}
+    rows = {site: Row(*[prices[site.op]] * 4, runs=1) for site in space.all_sites}
+    fields = {
+        "kind": "stand-in",
+        "target": "cpu",
+        "device": {"cpu": "stand-in", "threads": "1"},
+        "space": space,
+        "rows": rows,
+        "skeleton_ms": 2.0,
+        "calibration": CALIBRATION,
+        "date": "2026-01-01",
+        "tool_version": "0.1.0",
+    }
+    return LatencyTable(**{**fields, **changes})
+
+
+def stripes(num, seed):
+    """Images whose class is the direction of their stripes: easy, but not trivial."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 3, num)
+    rows, columns = np.mgrid[:8, :8]
+    waves = np.stack([rows, columns, rows + columns]) % 4 < 2
+    noise = rng.integers(0, 120, (num, 8, 8))
+    images = 120 * waves[labels] + noise
+    return images[..., None].astype(np.uint8), labels.astype(np.int32)
+
+
+def png(image):
+    return tf.io.encode_png(image).numpy()
+
+
+def folder_of_images(root, names=("cat", "dog"), count=5):
+    for value, name in enumerate(names):
+        (root / name).mkdir(parents=True)
+        for index in range(count):
+            image = np.full((6, 5, 3), 40 * value + index, np.uint8)
+            (root / name / f"{index}.png").write_bytes(png(image))
+
+
+def damage(*paths):
+    for path in paths:
+        path.write_bytes(b"\x89PNG but no more")
+
+
+# Put together from logs of version 16 that owners published.
+EDGETPU_LOG = """Edge TPU Compiler version 16.0.384591198
+Started a compilation timeout timer of 180 seconds.
+
+Model compiled successfully in 1524 ms.
+
+Input model: x.tflite
+Input size: 4.24MiB
+Output model: x_edgetpu.tflite
+Output size: 5.57MiB
+On-chip memory used for caching model parameters: 4.21MiB
+On-chip memory remaining for caching model parameters: 3.29MiB
+Off-chip memory used for streaming uncached model parameters: 1.50KiB
+Number of Edge TPU subgraphs: 1
+Total number of operations: 267
+Operation log: x_edgetpu.log
+
+Model successfully compiled but not all operations are supported by the Edge TPU.
+Number of operations that will run on Edge TPU: 264
+Number of operations that will run on CPU: 3
+
+Operator                       Count      Status
+
+CONV_2D                        35         Mapped to Edge TPU
+MEAN                           1          Operation not supported
+MEAN                           2          Mapped to Edge TPU
+Compilation child process completed within timeout period.
+Compilation succeeded!
+"""

@@ -1,0 +1,175 @@
+import sys
+from importlib import import_module
+
+import pytest
+
+from tfnas.errors import TargetError
+from tfnas.support.process import run
+from tfnas.targets.edgetpu import edgetpu as edgetpu_module
+from tfnas.targets.measurement import Measurement
+from tfnas.targets.registry import (
+    TARGETS,
+    About,
+    describe,
+    get_target,
+    same_target,
+    targets,
+)
+from tfnas.targets.target import time_calls
+
+
+def test_an_unknown_target_is_named_with_the_nearest():
+    with pytest.raises(TargetError, match=r"Unknown target 'cup'. Did you mean 'cpu'"):
+        get_target("cup")
+
+
+def test_the_cpu_says_what_and_how_it_measures():
+    device = get_target("cpu", threads=2).device
+
+    assert device["runtime"].startswith("ai-edge-litert ")
+    assert device["threads"] == "2"
+    assert device["cpu"]
+
+
+def test_an_edge_tpu_that_is_not_there_is_one_line_that_names_what_is_missing():
+    if not edgetpu_module.EdgeTpu.missing("edgetpu"):
+        pytest.skip("this machine has the Edge TPU compiler and library")
+
+    with pytest.raises(TargetError) as error:
+        get_target("edgetpu")
+
+    message = str(error.value)
+    assert message.startswith("Target edgetpu is not usable here: ")
+    assert "edgetpu_compiler is not on PATH" in message or "cannot be loaded" in message
+    assert "\n" not in message
+
+
+def test_an_edge_tpu_library_without_a_device_says_so(monkeypatch):
+    def no_device(name):
+        raise ValueError(f"Failed to load delegate from {name}\n")
+
+    nothing = staticmethod(lambda address: [])
+    monkeypatch.setattr(edgetpu_module.EdgeTpu, "missing", nothing)
+    monkeypatch.setattr("ai_edge_litert.interpreter.load_delegate", no_device)
+
+    with pytest.raises(TargetError, match=r"finds no Edge TPU. Plug the device in"):
+        get_target("edgetpu")
+
+
+def test_the_median_ignores_one_slow_run():
+    assert Measurement(runs_ms=(1.0, 1.1, 90.0)).median_ms == 1.1
+
+
+def test_timing_counts_runs_and_leaves_the_warm_up_out(monkeypatch):
+    clock, calls = [0.0], []
+
+    def call():
+        calls.append(clock[0])
+        clock[0] += 0.5 if len(calls) <= 3 else 0.25
+
+    monkeypatch.setattr("tfnas.targets.target.time.perf_counter", lambda: clock[0])
+    timed = time_calls(call, runs=4, warmup=3)
+
+    assert timed.runs_ms == (250.0,) * 4
+    assert len(calls) == 7
+
+
+def test_a_sample_of_a_short_call_averages_several(monkeypatch):
+    clock, calls = [0.0], []
+
+    def call():
+        calls.append(None)
+        clock[0] += 2**-15  # about 30 us; 100 us take four of them
+
+    monkeypatch.setattr("tfnas.targets.target.time.perf_counter", lambda: clock[0])
+    timed = time_calls(call, runs=2, warmup=1)
+
+    assert timed.runs_ms == (1000 * 2**-15,) * 2
+    assert len(calls) == 1 + 2 * 4
+
+
+def test_a_program_gets_its_arguments_as_they_are():
+    code = "import sys; print(sys.argv[1:])"
+    hostile = "; echo $HOME 'quoted' -rf"
+
+    assert run([sys.executable, "-c", code, hostile], timeout_s=20) == f"{[hostile]}\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (["no-such-program"], "no-such-program is not on PATH"),
+        (
+            [sys.executable, "-c", "import sys; sys.exit('device lost')"],
+            "failed with code 1: device lost",
+        ),
+        (
+            [sys.executable, "-c", "import time; time.sleep(9)"],
+            r"did not finish within 0\.5 s",
+        ),
+    ],
+)
+def test_a_program_that_fails_is_one_sentence(command, message):
+    with pytest.raises(TargetError, match=message):
+        run(command, timeout_s=0.5)
+
+
+@pytest.mark.parametrize("path", TARGETS.values())
+def test_every_registered_target_has_a_class_that_fits_the_protocol(path):
+    module, cls = path.split(":")
+    target = getattr(import_module(module), cls)
+
+    assert callable(target.compile)
+    assert callable(target.measure)
+
+
+OFFERS = "[tfnas.targets]\n{} = kitchen:Toaster\n"
+
+
+@pytest.fixture
+def plug_in(tmp_path, monkeypatch):
+    """Another package that offers a target, installed where Python looks."""
+    info = tmp_path / "kitchen-0.1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: kitchen\nVersion: 0.1")
+    (info / "entry_points.txt").write_text(OFFERS.format("toaster"))
+    (tmp_path / "kitchen.py").write_text(
+        "BREAD = []\n"
+        "class Toaster:\n"
+        "    about, options, rounds = 'a stand-in toaster', ('heat',), 1\n"
+        "    missing = staticmethod(lambda address: BREAD)\n"
+        "    def __init__(self, address, *, threads, heat='low'):\n"
+        "        self.name, self.heat = address, heat\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    yield info
+    sys.modules.pop("kitchen", None)
+
+
+def test_another_package_adds_a_target(plug_in):
+    assert get_target("toaster", options={"heat": "high"}).heat == "high"
+    import kitchen
+
+    kitchen.BREAD.append("bread is missing")
+    assert describe("toaster") == About(
+        "toaster", "a stand-in toaster", ("bread is missing",), ("heat",)
+    )
+    with pytest.raises(TargetError, match="not usable here: bread is missing"):
+        get_target("toaster")
+
+
+def test_another_package_cannot_take_a_name_that_is_taken(plug_in):
+    (plug_in / "entry_points.txt").write_text(OFFERS.format("cpu"))
+
+    with pytest.raises(TargetError, match="kitchen offers a target 'cpu', but there"):
+        targets()
+
+
+def test_a_table_opens_the_target_it_was_made_on():
+    made_on = get_target("cpu", threads=2)
+
+    assert same_target("cpu", made_on.device, {}).device == made_on.device
+    with pytest.raises(
+        TargetError, match=r"another device or runtime \(cpu: another, h"
+    ):
+        same_target("cpu", {**made_on.device, "cpu": "another"}, {})

@@ -1,0 +1,160 @@
+"""`tfnas derive` and `tfnas export`: members of a run, by points or by limits."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tfnas.cli.options import (
+    File,
+    OneOf,
+    as_json,
+    at_table,
+    gating,
+    given,
+    load_tensorflow,
+    make_gates,
+    of_run,
+    options,
+    overwriting,
+    show,
+    skipping,
+)
+from tfnas.errors import SettingsError
+
+if TYPE_CHECKING:
+    from tfnas.family.limits import Request
+    from tfnas.search.run import Run
+
+
+asking = options(
+    click.option(
+        "--budget",
+        "budgets",
+        multiple=True,
+        help="Price of each op: 0.3,0.5,0.2 or sep_conv_3x3=0.7. Repeatable.",
+    ),
+    click.option(
+        "--max-latency",
+        "latencies",
+        multiple=True,
+        help="Most time, such as 2ms or 800us. Repeatable.",
+    ),
+    click.option("--max-params", help="Most parameters, such as 50k."),
+    click.option("--max-size", help="Largest model_int8.tflite, such as 60KiB."),
+    click.option("--max-arena", help="Most RAM for activations, such as 128KiB."),
+)
+
+
+@click.command()
+@options(of_run, asking, at_table, as_json)
+def derive(
+    name: str | None, table_file: Path | None, as_json: bool, **wishes: Any
+) -> None:
+    """Show what budgets or limits would give, without training."""
+    run, requests = _run_and_requests(name, **wishes)
+    load_tensorflow()
+    from tfnas.cli.texts import member_line
+    from tfnas.family.selector import Selector
+    from tfnas.latency.store import load_table
+
+    selector = Selector(run, load_table(table_file))
+    facts = [selector.take(request).facts() for request in requests]
+    show(facts, "\n".join(member_line(fact) for fact in facts), as_json)
+
+
+@click.command()
+@options(of_run, asking, at_table)
+@click.option(
+    "--data",
+    help="Dataset, folder, .npz, tfds:NAME or module:function.  "
+    "[default: that of the search]",
+)
+@click.option("--config", type=File, help="TOML file of settings.")
+@click.option("--epochs", type=int, help="Passes over the training set.")
+@click.option("--batch-size", type=int, help="Images per step.")
+@click.option(
+    "--from-scratch", is_flag=True, default=None, help="Do not start from the supernet."
+)
+@click.option("--seed", type=int, help="Seed of everything random.")
+@click.option(
+    "--quantize",
+    type=OneOf(["auto", "int8", "dynamic", "float16", "float32"]),
+    help="Precision; auto: int8, trained where that costs accuracy.  [default: auto]",
+)
+@click.option("--qat", is_flag=True, help="Train for an epoch with int8 in the loop.")
+@options(gating, skipping, overwriting, as_json)
+def export(
+    name: str | None,
+    budgets: tuple[str, ...],
+    latencies: tuple[str, ...],
+    max_params: str | None,
+    max_size: str | None,
+    max_arena: str | None,
+    table_file: Path | None,
+    data: str | None,
+    config: Path | None,
+    max_accuracy_drop: float | None,
+    max_latency_error: float | None,
+    require_full_int8: bool,
+    qat: bool,
+    skip_bad_images: bool,
+    overwrite: bool,
+    as_json: bool,
+    **settings: Any,
+) -> None:
+    """Train, quantize and check the networks of budgets or limits."""
+    from tfnas.deploy.settings import TrainConfig
+
+    gates = make_gates(max_accuracy_drop, max_latency_error, require_full_int8)
+    run, requests = _run_and_requests(
+        name, budgets, latencies, max_params, max_size, max_arena
+    )
+    base = TrainConfig.load(config) if config else TrainConfig()
+    if qat and settings["quantize"]:
+        raise SettingsError("--qat is int8: leave out --quantize")
+    settings["quantize"] = "qat" if qat else settings["quantize"]
+    settings["max_accuracy_drop"] = max_accuracy_drop
+    chosen = TrainConfig.from_dict({**asdict(base), **given(**settings)})
+    load_tensorflow()
+    from tfnas.deploy.card import sentence
+    from tfnas.deploy.export import export_requested
+    from tfnas.latency.store import load_table
+
+    table = load_table(table_file)
+    cards = export_requested(
+        *(run, requests, chosen),
+        table=table,
+        source=data,
+        skip_bad_images=skip_bad_images,
+        overwrite=overwrite,
+    )
+    text = "\n".join(f"{sentence(card)}\n  {card['folder']}" for card in cards)
+    show(cards, text, as_json)
+    gates.require(cards)
+
+
+def _run_and_requests(
+    name: str | None,
+    budgets: tuple[str, ...],
+    latencies: tuple[str, ...],
+    max_params: str | None,
+    max_size: str | None,
+    max_arena: str | None,
+) -> tuple["Run", list["Request"]]:
+    from tfnas.family.limits import Limits, combine
+    from tfnas.search.run import find_run
+    from tfnas.spaces.simplex import parse_budget
+    from tfnas.support.units import BYTES, COUNTS, MILLISECONDS, parse_quantity
+
+    texts = given(size_bytes=max_size, arena_bytes=max_arena)
+    found = {name: parse_quantity(text, BYTES) for name, text in texts.items()}
+    if max_params is not None:
+        found["params"] = parse_quantity(max_params, COUNTS)
+    times_ms = [parse_quantity(text, MILLISECONDS) for text in latencies]
+    run = find_run(Path("runs"), name)
+    run.load_config()  # a run of another version says so before its table does
+    ops = run.load_table().space.ops
+    points = [parse_budget(text, ops) for text in budgets]
+    return run, combine(points, times_ms, Limits(**found))

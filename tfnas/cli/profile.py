@@ -1,0 +1,86 @@
+"""`tfnas profile`."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from tfnas.cli.options import (
+    Count,
+    File,
+    as_json,
+    given,
+    load_tensorflow,
+    of_device,
+    of_space,
+    options,
+    overwriting,
+    parse_shape,
+    show,
+    skipping,
+)
+from tfnas.errors import SettingsError
+
+
+@click.command()
+@of_space
+@click.option("--input", "shape", help="Height x width x channels, such as 28x28x1.")
+@click.option("--classes", type=int, help="Number of classes.")
+@click.option("--data", help="Images that tell both, whatever --space says of them.")
+@click.option(
+    "--runs",
+    type=Count,
+    default=50,
+    show_default=True,
+    help="Timed runs in each round.",
+)
+@click.option(
+    "--warmup", type=Count, default=10, show_default=True, help="Runs before them."
+)
+@click.option(
+    "--output", type=File, help="Table to write.  [default: tflite_tables/...]"
+)
+@options(of_device, skipping, overwriting, as_json)
+def profile(
+    target: str,
+    space: Path | None,
+    shape: str | None,
+    classes: int | None,
+    data: str | None,
+    runs: int,
+    warmup: int,
+    threads: int,
+    output: Path | None,
+    skip_bad_images: bool,
+    overwrite: bool,
+    as_json: bool,
+    **device_options: str | None,
+) -> None:
+    """Measure every op of a space on a device, into a latency table.
+
+    Interrupted, the same command goes on with what is missing.
+    """
+    if data and classes:
+        raise SettingsError("--data tells the number of classes: leave out --classes")
+    from tfnas.spaces.load import read_space
+    from tfnas.targets.registry import get_target
+
+    chosen = read_space(space, input_shape=parse_shape(shape), num_classes=classes)
+    device = get_target(target, threads=threads, options=given(**device_options))
+    load_tensorflow()
+    from tfnas.data.load import load
+    from tfnas.latency.profile import profile_to_file
+
+    if data:
+        images = load(data, parse_shape(shape), skip_bad_images)
+        chosen = replace(
+            chosen,
+            input_shape=parse_shape(shape) or images.input_shape,
+            num_classes=len(images.classes),
+        )
+        images.require(chosen.input_shape, chosen.num_classes)
+    table, path = profile_to_file(
+        chosen, device, output, runs=runs, warmup=warmup, overwrite=overwrite
+    )
+    result = {"table": str(path), **table.summary()}
+    show(result, f"{path}: {table.in_words()}", as_json)

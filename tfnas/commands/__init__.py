@@ -1,1 +1,0 @@
-"""The commands of `tfnas`: parse, call the Python API, print the result."""

@@ -1,0 +1,1 @@
+"""Images of a task, from any source, as seeded batches."""

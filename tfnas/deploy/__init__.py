@@ -1,0 +1,1 @@
+"""A member as checked files; any .tflite checked again."""

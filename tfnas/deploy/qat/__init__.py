@@ -1,0 +1,1 @@
+"""Training with int8 in the loop."""

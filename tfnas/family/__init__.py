@@ -1,0 +1,1 @@
+"""Which member for which wish."""

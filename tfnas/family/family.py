@@ -1,0 +1,149 @@
+"""A whole family on one page: distinct members, what they cost, how good they are."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from tfnas.errors import RunError, SettingsError
+from tfnas.family.member import priced
+from tfnas.latency.table import LatencyTable
+from tfnas.search.derive import sweep
+from tfnas.search.search import NEVER, Search
+from tfnas.spaces.architecture import Architecture
+from tfnas.spaces.simplex import Budget, check_budget
+from tfnas.support.files import read_json, write_json
+from tfnas.support.progress import bar
+
+SCHEMA = 1
+Score = Callable[[Architecture], float]
+
+
+@dataclass(frozen=True)
+class Family:
+    """The distinct members of one search, priced for one device.
+
+    Attributes:
+        table: The prices; its space is theirs.
+        points: Points of the simplex that were looked at.
+        members: Each with a point that gives it.
+        scores: Of some of them the accuracy with the supernet's weights.
+    """
+
+    table: LatencyTable
+    points: int
+    members: Mapping[Architecture, Budget]
+    scores: Mapping[Architecture, float]
+
+    @cached_property
+    def by_latency(self) -> list[Architecture]:
+        """All members, the fastest first."""
+        return sorted(
+            self.members, key=lambda member: self.table.predict(member).latency_ms
+        )
+
+    @property
+    def front(self) -> list[Architecture]:
+        """Scored members that none beats in time and score, the fastest first."""
+        scored = [*self.scores]
+        costs = [self.table.predict(member).latency_ms for member in scored]
+        return [scored[i] for i in front(costs, [*self.scores.values()])]
+
+    def save(self, path: Path) -> None:
+        """Write it as JSON, the fastest member first."""
+        best = set(self.front)
+        rows = [
+            {
+                "budget": self.members[member],
+                "indices": member.indices,
+                "op_counts": member.op_counts,
+                **priced(member, self.table),
+                "score": self.scores.get(member),
+                "on_front": member in best,
+            }
+            for member in self.by_latency
+        ]
+        header = {
+            "schema": SCHEMA,
+            "table": self.table.fingerprint,
+            "target": self.table.target,
+            "points": self.points,
+        }
+        write_json(path, {**header, "members": rows})
+
+    @classmethod
+    def load(cls, path: Path, table: LatencyTable) -> Self:
+        """Read what `save` wrote.
+
+        Raises:
+            RunError: If the file is damaged, or of other prices or another version.
+        """
+        data = read_json(path, "family", RunError)
+        try:
+            if (data["schema"], data["table"]) != (SCHEMA, table.fingerprint):
+                raise RunError(f"{path} is of another table or version. Delete it.")
+            space = table.space
+            rows = [
+                (Architecture(space, tuple(row["indices"])), row)
+                for row in data["members"]
+            ]
+            members = {a: check_budget(row["budget"], space.ops) for a, row in rows}
+            scores = {a: row["score"] for a, row in rows if row["score"] is not None}
+            return cls(table, data["points"], members, scores)
+        except (KeyError, TypeError, SettingsError) as error:
+            raise RunError(f"{path} is damaged: {error}. Delete it.") from error
+
+
+def find_family(
+    search: Search, table: LatencyTable, score: Score, *, points: int, scored: int
+) -> Family:
+    """Sweep the simplex, and score members evenly from the fastest to the slowest.
+
+    Args:
+        search: A trained search.
+        table: Prices of the device that members are for; an op that it bars is taken
+            by none.
+        score: Accuracy of a member.
+        points: Points of the simplex to look at.
+        scored: Members to score.
+    """
+    members = sweep(search.space, logits_for(search, table), points)
+    family = Family(table, points, members, {})
+    count = min(scored, len(members))
+    picks = np.unique(np.linspace(0, len(members) - 1, count).round().astype(int))
+    scores = {}
+    with bar(len(picks), f"Scoring {len(picks)} of {len(members)} members") as progress:
+        for index in picks:
+            member = family.by_latency[index]
+            scores[member] = score(member)
+            progress.update()
+    return Family(table, points, members, scores)
+
+
+def logits_for(search: Search, table: LatencyTable) -> Callable[[Any], Any]:
+    """The logits of a search at many points, for a device that may be another.
+
+    Args:
+        search: A trained search.
+        table: Its ops that are not usable get logits so low that none is taken.
+    """
+    barred = np.where(table.usable(), 0, NEVER)
+    return lambda points: search.alphas(points) + barred
+
+
+def front(costs: Sequence[float], scores: Sequence[float]) -> list[int]:
+    """Positions that no other beats in cost and score together, cheapest first.
+
+    Args:
+        costs: The less the better.
+        scores: The more the better.
+    """
+    best, kept = -np.inf, []
+    for index in sorted(range(len(costs)), key=lambda i: (costs[i], -scores[i])):
+        if scores[index] > best:
+            best = scores[index]
+            kept.append(index)
+    return kept

@@ -1,0 +1,97 @@
+"""A network that breaks limits in, one that keeps them out, choice by choice."""
+
+import math
+from collections.abc import Callable
+
+from tfnas.errors import SettingsError
+from tfnas.family.limits import Limits
+from tfnas.family.member import priced
+from tfnas.latency.table import LatencyTable
+from tfnas.search.derive import differences
+from tfnas.spaces.architecture import Architecture
+from tfnas.spaces.ops import WEIGHTLESS_OPS
+
+
+def usage_of(limits: Limits, table: LatencyTable) -> Callable[[Architecture], float]:
+    """The largest share of a limit that a network uses; infinite with a barred op."""
+    usable = table.usable()
+
+    def usage(member: Architecture) -> float:
+        if not usable[range(len(usable)), member.indices].all():
+            return math.inf
+        return limits.usage(priced(member, table))
+
+    return usage
+
+
+def repaired(
+    member: Architecture,
+    usage: Callable[[Architecture], float],
+    goal: Architecture,
+) -> Architecture | None:
+    """Change single choices until a member keeps the limits.
+
+    Each step takes the change that helps most, and of those that suffice the one that
+    leaves most in use. Where none helps any more, though several together would, the
+    way goes to the fastest network.
+
+    Args:
+        member: A member.
+        usage: The largest share of a limit that a network uses; above 1 it breaks one.
+        goal: The fastest network.
+
+    Returns:
+        A network within the limits; None where the way to the fastest has none.
+    """
+    used = _burden(member, usage)
+    while used[0] > 1:
+        changed = {other: _burden(other, usage) for other in single_changes(member)}
+        enough = [other for other, burden in changed.items() if burden[0] <= 1]
+        member = (
+            max(enough, key=lambda other: changed[other])
+            if enough
+            else min(changed, key=lambda other: changed[other])
+        )
+        if changed[member] >= used:
+            return _towards(goal, member, usage)
+        used = changed[member]
+    return member
+
+
+def _towards(
+    goal: Architecture, member: Architecture, usage: Callable[[Architecture], float]
+) -> Architecture | None:
+    """Take the goal's ops, one choice after another, until the limits are kept."""
+    while usage(member) > 1:
+        left = differences(member.indices, goal.indices)
+        steps = [
+            other
+            for other in single_changes(member)
+            if differences(other.indices, goal.indices) < left
+        ]
+        if not steps:
+            return None
+        member = min(steps, key=usage)
+    return member
+
+
+def _burden(
+    member: Architecture, usage: Callable[[Architecture], float]
+) -> tuple[float, int]:
+    """Usage, and the pools: one of several pools of a state costs nothing to lose."""
+    return usage(member), sum(op in WEIGHTLESS_OPS for op in member.ops)
+
+
+def single_changes(architecture: Architecture) -> list[Architecture]:
+    """All architectures that differ from one in one choice."""
+    found = []
+    for choice, taken in enumerate(architecture.indices):
+        for op in range(len(architecture.space.ops)):
+            indices = list(architecture.indices)
+            indices[choice] = op
+            if op != taken:
+                try:
+                    found.append(Architecture(architecture.space, tuple(indices)))
+                except SettingsError:
+                    continue  # it would cut every path
+    return found

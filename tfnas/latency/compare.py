@@ -1,0 +1,128 @@
+"""Two tables beside each other, or made one."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from statistics import median
+from typing import Any
+
+from tfnas.errors import TableError
+from tfnas.latency.calibration import Calibration, calibration, spearman
+from tfnas.latency.table import LatencyTable
+from tfnas.spaces.site import Site
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two tables beside each other.
+
+    Attributes:
+        ratios: Second over first, for every site that both measured as more than free.
+        spearman: Rank correlation of those times.
+        differences: Header facts that differ: what the first and the second say.
+    """
+
+    ratios: Mapping[Site, float]
+    spearman: float
+    differences: Mapping[str, tuple[str, str]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as plain values."""
+        return {
+            "sites": {str(site): ratio for site, ratio in self.ratios.items()},
+            "median_ratio": median(self.ratios.values()),
+            "spearman": self.spearman,
+            "differences": dict(self.differences),
+        }
+
+    def in_words(self) -> str:
+        """One line a site, and what they amount to."""
+        lines = [f"{ratio:8.2f}  {site}" for site, ratio in self.ratios.items()]
+        facts = [
+            f"{name}: {first} | {second}"
+            for name, (first, second) in self.differences.items()
+        ]
+        return "\n".join(
+            [
+                *facts,
+                "Times of the second table over those of the first:",
+                *lines,
+                f"{len(lines)} sites, median ratio "
+                f"{median(self.ratios.values()):.2f}, rank correlation "
+                f"{self.spearman:.3f}",
+            ]
+        )
+
+
+def compare(first: LatencyTable, second: LatencyTable) -> Comparison:
+    """Set two tables beside each other, site by site.
+
+    Raises:
+        TableError: If they share fewer than two sites that cost something.
+    """
+    shared = [
+        site
+        for site, row in first.rows.items()
+        if row.median_ms > 0 and site in second.rows and second.rows[site].median_ms > 0
+    ]
+    if len(shared) < 2:
+        raise TableError("The tables share fewer than two sites that cost something.")
+    times = [[table.rows[s].median_ms for s in shared] for table in (first, second)]
+    headers = [
+        {"kind": t.kind, "target": t.target, "date": t.date, **t.device}
+        for t in (first, second)
+    ]
+    names = {**headers[0], **headers[1]}
+    said = {name: tuple(str(h.get(name, "-")) for h in headers) for name in names}
+    return Comparison(
+        {s: b / a for s, a, b in zip(shared, *times, strict=True)},
+        spearman(*times),
+        {name: (a, b) for name, (a, b) in said.items() if a != b},
+    )
+
+
+def merge(first: LatencyTable, second: LatencyTable) -> LatencyTable:
+    """One table of two that one device gave for one space, or for other ops of it.
+
+    A site that both have keeps the times of the later table. The line through whole
+    networks is drawn anew: half of the networks that each table held out give it, the
+    other halves are held out again.
+
+    Args:
+        first: A table.
+        second: Another; its ops come after those of the first.
+
+    Raises:
+        TableError: If kind, device, precision or anything of the space but its ops
+            differs.
+    """
+    facts = [
+        {"kind": t.kind, "target": t.target, "precision": t.precision, **t.device}
+        for t in (first, second)
+    ]
+    spaces = [{**t.space.to_dict(), "ops": "any"} for t in (first, second)]
+    headers = [
+        {**fact, **space, "kind": fact["kind"]}
+        for fact, space in zip(facts, spaces, strict=True)
+    ]
+    for name in {**headers[0], **headers[1]}:
+        a, b = (header.get(name, "nothing") for header in headers)
+        if a != b:
+            raise TableError(f"These tables must not be merged: {name} is {a} and {b}")
+    older, newer = sorted((first, second), key=lambda table: table.date)
+    ops = tuple(dict.fromkeys((*first.space.ops, *second.space.ops)))
+    return replace(
+        newer,
+        space=replace(newer.space, ops=ops),
+        rows={**older.rows, **newer.rows},
+        calibration=_recalibrated([older, newer], newer.skeleton_ms),
+    )
+
+
+def _recalibrated(tables: list[LatencyTable], skeleton_ms: float) -> Calibration:
+    pairs = []
+    for table in tables:
+        fit, moved = table.calibration, skeleton_ms - table.skeleton_ms
+        sums = [(p - fit.offset_ms) / fit.scale for p in fit.heldout_predicted_ms]
+        found = zip(sums, fit.heldout_rounds_ms, strict=True)
+        pairs += [(total + moved, rounds_ms) for total, rounds_ms in found]
+    return calibration([*pairs[::2], *pairs[1::2]], len(pairs[::2]))

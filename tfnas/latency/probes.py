@@ -1,0 +1,98 @@
+"""The int8 models that are timed: an op, an op repeated, a whole network."""
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from tfnas.errors import ModelError
+from tfnas.networks.build import build
+from tfnas.networks.convert import convert_int8
+from tfnas.spaces.architecture import Architecture
+from tfnas.spaces.ops import op_chain, run
+from tfnas.spaces.site import SUM, Site
+from tfnas.tflite.graph import check_int8
+
+# A compiler that packs weights gives the same cycles for the same weights only.
+_WEIGHTS_SEED = 0
+# What each layer of a chain becomes; a layer that is not named is fused into another.
+_CONVERTED = {
+    "Add": "ADD",
+    "Conv2D": "CONV_2D",
+    "DepthwiseConv2D": "DEPTHWISE_CONV_2D",
+    "MaxPooling2D": "MAX_POOL_2D",
+    "AveragePooling2D": "AVERAGE_POOL_2D",
+}
+
+
+def site_model(site: Site, times: int = 1) -> bytes:
+    """The int8 model of one op as it will be deployed: batch norm and ReLU6 fused.
+
+    Args:
+        site: The op and its shapes.
+        times: How often it is in the model: one after another where it keeps its
+            input's shape; else side by side and summed, each on an input of its own
+            (the converter would keep one of equal pools of one input), which a `step`
+            makes of the one before.
+
+    Raises:
+        ModelError: If it converts to other ops than its layers announce.
+    """
+    keras.utils.set_random_seed(_WEIGHTS_SEED)
+    image = keras.Input((site.height, site.width, site.in_channels))
+    model = keras.Model(image, _repeated(site, times, image))
+    flatbuffer = convert_int8(model, _noise(image.shape[1:]))
+    kinds = [type(layer).__name__ for layer in model.layers]
+    announced = sorted(_CONVERTED[kind] for kind in kinds if kind in _CONVERTED)
+    if sorted(found := check_int8(flatbuffer)) != announced:
+        raise ModelError(f"{site} converts to {found}, expected {announced}")
+    return flatbuffer
+
+
+def step(site: Site) -> Site:
+    """The op that makes the next input where ops are repeated side by side."""
+    channels = site.in_channels
+    return Site("conv_1x1", site.height, site.width, channels, channels)
+
+
+def _repeated(site: Site, times: int, x: Any) -> Any:
+    if site.stride == 1:
+        for number in range(times):
+            x = _run(site, f"site{number}", x)
+        return x
+    total = _run(site, "site0", x)
+    for number in range(1, times):
+        x = _run(step(site), f"step{number}", x)
+        total = keras.layers.Add()([total, _run(site, f"site{number}", x)])
+    return total
+
+
+def _run(site: Site, name: str, x: Any) -> Any:
+    if site.op == SUM:
+        return keras.layers.Add(name=name)([x, x])
+    return run(op_chain(site.op, keras.layers, site.out_channels, site.stride, name), x)
+
+
+def network_model(
+    architecture: Architecture, *, per_tensor_dense: bool = False
+) -> bytes:
+    """The int8 model of a whole network with fresh weights.
+
+    Its batch norms have seen noise, or values would shrink from layer to layer until an
+    int8 sum adds two of very different scales. XNNPACK leaves such sums, which trained
+    networks do not have, to slow kernels (it takes ratios from 1/1024 on).
+    """
+    keras.utils.set_random_seed(_WEIGHTS_SEED)
+    images = _noise(architecture.space.input_shape)
+    model = build(architecture)
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = 0.0
+    model(images, training=True)
+    flatbuffer = convert_int8(model, images, per_tensor_dense=per_tensor_dense)
+    check_int8(flatbuffer)
+    return flatbuffer
+
+
+def _noise(shape: tuple[int, ...]) -> Any:
+    return np.random.default_rng(0).random((2, *shape), dtype=np.float32)

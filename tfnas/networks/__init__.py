@@ -1,0 +1,1 @@
+"""Architecture -> Keras model -> bytes: build, count, inherit, fit, score, convert."""

@@ -1,0 +1,57 @@
+"""How good a network is: accuracy and loss."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from tfnas.networks.build import build
+from tfnas.networks.fast_layers import fast_layers
+from tfnas.networks.weights import Weights, inherit, recalibrate
+from tfnas.spaces.architecture import Architecture
+
+Batches = Iterable[tuple[Any, NDArray[np.int32]]]
+
+
+def score_member(
+    architecture: Architecture, weights: Weights, seen: Any, held_out: Batches
+) -> tuple[float, float]:
+    """Score a member with the supernet's weights and batch-norm statistics of its own.
+
+    Args:
+        architecture: The member.
+        weights: What `named_weights` returned of the supernet.
+        seen: Batches of training images to measure batch norm on.
+        held_out: Batches of scaled images and classes to score it on.
+
+    Returns:
+        Mean cross-entropy and accuracy.
+    """
+    model = build(architecture, layers=fast_layers)
+    inherit(model, weights, architecture)
+    recalibrate(model, seen)
+    logits, y = _logits(model, held_out)
+    losses = keras.losses.sparse_categorical_crossentropy(y, logits, from_logits=True)
+    return float(np.mean(losses)), float(np.mean(np.argmax(logits, axis=-1) == y))
+
+
+def accuracy(model: Any, batches: Batches) -> float:
+    """Share of images that a float model puts into their class.
+
+    Args:
+        model: Maps images, pixels in 0..1, to logits.
+        batches: Scaled images and their classes, as `in_order` gives them.
+    """
+    logits, y = _logits(model, batches)
+    return float(np.mean(np.argmax(logits, axis=-1) == y))
+
+
+def _logits(
+    model: Any, batches: Batches
+) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+    """Logits of all images, and their classes."""
+    pairs = [(np.asarray(model(x, training=False)), y) for x, y in batches]
+    logits, labels = zip(*pairs, strict=True)
+    return np.concatenate(logits), np.concatenate(labels)

@@ -1,0 +1,1 @@
+"""One family from data and prices, into a run folder."""

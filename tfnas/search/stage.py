@@ -1,0 +1,214 @@
+"""Settings, table and data -> a searched run: the stage behind `tfnas search`."""
+
+import math
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from functools import partial
+from typing import Any
+
+import keras
+
+from tfnas.data.batches import in_order
+from tfnas.data.dataset import Dataset
+from tfnas.data.halves import Halves, search_halves
+from tfnas.errors import SettingsError
+from tfnas.latency.table import LatencyTable
+from tfnas.networks.evaluate import score_member
+from tfnas.networks.fit import Progress
+from tfnas.networks.weights import named_weights
+from tfnas.search.callbacks import Record, Schedule
+from tfnas.search.derive import shares
+from tfnas.search.distribute import agree, is_chief, lost_workers, make_strategy, spread
+from tfnas.search.loop import Loop
+from tfnas.search.prices import relaxed_latency_ms
+from tfnas.search.run import Run, State
+from tfnas.search.search import Search, make_search
+from tfnas.search.settings import SearchConfig
+from tfnas.spaces.simplex import uniform
+from tfnas.support.files import replace_file
+from tfnas.support.progress import say
+
+
+def run_search(
+    config: SearchConfig,
+    table: LatencyTable,
+    data: Dataset,
+    run: Run,
+    *,
+    strategy: Any = None,
+    keep: int = 1,
+    overwrite: bool = False,
+) -> Search:
+    """Search a family into a run folder, or go on with what the folder holds.
+
+    Args:
+        config: Settings; those of the run where it was begun before.
+        table: Prices; its space is searched.
+        data: The task.
+        run: Where everything is kept.
+        strategy: From `make_strategy`; one device by default.
+        keep: Checkpoints to keep.
+        overwrite: Begin again where the run has been searched.
+
+    Raises:
+        RunError: If another search writes to the same folder.
+        DataError: If images or classes do not fit the space.
+        SearchError: If a loss becomes infinite or no number.
+        KeyboardInterrupt: After Ctrl-C, when everything is saved.
+    """
+    data.require(table.space.input_shape, table.space.num_classes)
+    strategy = strategy or make_strategy("single")
+    if config.order == 2 and strategy.num_replicas_in_sync > 1:
+        raise SettingsError("order = 2 moves the weights back and forth: one device")
+    halves = search_halves(data, config.batch_size, config.seed)
+    chief = is_chief(strategy)
+    with run.locked() if chief else nullcontext(), lost_workers(strategy):
+        with strategy.scope():
+            search = make_search(config, table, halves.steps)
+        step = spread(strategy, search.step, config.batch_size)
+        state = State() if overwrite or not chief else run.load_state()
+        if chief and not state.begun:
+            run.clear()
+            run.create(config, table)
+        epochs, steps = agree(strategy, [state.epochs, state.steps])
+        if epochs + steps:
+            state = state if chief else State(epochs, steps)
+            search.load_weights(run.checkpoint(state))
+        _loop(config, search, halves, run, step, keep if chief else None).run(
+            iter(halves.batches(state.epochs, state.steps, config.epochs)),
+            state,
+            lambda state: _enough(config, run, state, strategy),
+        )
+        agree(strategy, [0])  # all wait for the chief's last save
+    return search
+
+
+def _loop(
+    config: SearchConfig,
+    search: Search,
+    halves: Halves,
+    run: Run,
+    step: Any,
+    keep: int | None,
+) -> Loop:
+    """The loop of a search; who keeps no checkpoints writes and shows nothing."""
+    shown = [
+        Progress("Search", config.epochs, partial(facts_text, search)),
+        Record(run),
+    ]
+    return Loop(
+        step,
+        keras.callbacks.CallbackList(
+            [Schedule(config), *(shown if keep else [])],
+            model=search,
+            epochs=config.epochs,
+            steps=halves.steps,
+        ),
+        partial(epoch_facts, search, halves, config) if keep else lambda state: {},
+        partial(save, run, search, keep) if keep else lambda state: None,
+        epochs=config.epochs,
+        steps=halves.steps,
+    )
+
+
+def epoch_facts(
+    search: Search, halves: Halves, config: SearchConfig, state: State
+) -> Mapping[str, float]:
+    """How the member at the uniform point does, with the supernet's weights.
+
+    Args:
+        search: The search.
+        halves: Batches to measure batch norm on, and held-out images to score.
+        config: Says how long the hypernetwork rests.
+        state: Of the last step of the epoch.
+    """
+    alpha = search.alpha(uniform(len(search.space.ops)))
+    taken, awake = shares(search.space, alpha), state.epochs >= config.warmup_epochs
+    if awake and (warning := collapse_warning(taken)):
+        say(f"Warning: {warning}")
+    loss, accuracy = _score(search, halves)
+    return {
+        "val_loss": loss,
+        "val_accuracy": accuracy,
+        "expected_latency_ms": relaxed_latency_ms(search.table, alpha),
+        "temperature": search.temperature_now(),
+        **{f"share_{op}": share for op, share in taken.items()},
+    }
+
+
+def _score(search: Search, halves: Halves) -> tuple[float, float]:
+    try:
+        member = search.derive(uniform(len(search.space.ops)))
+    except SettingsError as error:  # `none` cuts the network: it can only guess
+        say(f"Warning: {error}")
+        return math.log(search.space.num_classes), 1 / search.space.num_classes
+    weights = named_weights(search.supernet)
+    return score_member(member, weights, halves.calibration, in_order(*halves.held_out))
+
+
+def facts_text(search: Search, logs: Mapping[str, float]) -> str:
+    """What a step or an epoch has come to, for the progress line."""
+    alpha = search.alpha(uniform(len(search.space.ops)))
+    taken = shares(search.space, alpha).items()
+    ops = ", ".join(f"{op} {share:.0%}" for op, share in taken)
+    scored = f"  accuracy {logs['val_accuracy']:.1%}" if "val_accuracy" in logs else ""
+    return (
+        f"loss {logs['loss']:.3f}{scored}  at uniform S "
+        f"{relaxed_latency_ms(search.table, alpha):.3f} ms, {ops}  "
+        f"temperature {search.temperature_now():.2f}"
+    )
+
+
+def save(run: Run, search: Search, keep: int, state: State) -> None:
+    """Write everything; the state last, for it says that the rest is there."""
+    replace_file(run.checkpoint(state), search.save_weights)
+    if state.steps == 0:
+        replace_file(run.supernet, search.supernet.save_weights)
+        replace_file(run.hypernetwork, search.hypernetwork.save_weights)
+    run.save_state(state, keep)
+
+
+def _enough(config: SearchConfig, run: Run, state: State, strategy: Any) -> bool:
+    """Whether to stop early; the chief, whose history it is, decides for all.
+
+    Epochs in which the hypernetwork rested do not count, nor do lines of history that
+    were written by a search that was killed before it saved.
+    """
+    counted = range(config.warmup_epochs + 1, state.epochs + 1)
+    rows = [row for row in run.load_history() if row["epoch"] in counted]
+    ended = out_of_patience([row["val_accuracy"] for row in rows], config.patience)
+    return bool(agree(strategy, [int(ended)])[0])
+
+
+# Identity and pool have few weights of their own or none. DARTS-like searches are known
+# to drift to them while their weights are still better than those of convolutions.
+LIGHT_OPS = ("skip_connect", "max_pool_3x3", "avg_pool_3x3", "none")
+COLLAPSE_SHARE = 0.85
+
+
+def collapse_warning(shares: Mapping[str, float]) -> str | None:
+    """A sentence, if identities, pools or `none` have taken most choices.
+
+    Args:
+        shares: Share of the choices that each op takes at the uniform point.
+    """
+    light = {op: share for op, share in shares.items() if op in LIGHT_OPS}
+    if (total := sum(light.values())) <= COLLAPSE_SHARE:
+        return None
+    return (
+        f"{' and '.join(light)} have {total:.0%} of the choices at equal prices: the "
+        "search may have collapsed. A longer warm-up or lower price weights help."
+    )
+
+
+def out_of_patience(scores: Sequence[float], patience: int) -> bool:
+    """Whether the best score is more than `patience` epochs old; 0 waits forever.
+
+    Args:
+        scores: One per epoch, the larger the better.
+        patience: Epochs to wait for a better one.
+    """
+    if not scores or patience == 0:
+        return False
+    best = max(range(len(scores)), key=lambda epoch: scores[epoch])
+    return len(scores) - 1 - best >= patience

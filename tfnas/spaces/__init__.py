@@ -1,0 +1,1 @@
+"""What may stand where: ops, spaces, architectures, budgets. Plain data, no Keras."""

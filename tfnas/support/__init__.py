@@ -1,0 +1,1 @@
+"""Disk, screen, other programs, what other packages bring; knows no network."""

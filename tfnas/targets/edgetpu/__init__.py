@@ -1,0 +1,1 @@
+"""The Edge TPU: its compiler, its rules, and an estimate."""

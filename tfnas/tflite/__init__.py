@@ -1,0 +1,1 @@
+"""A .tflite file as bytes: look inside, run, annotate, plan its RAM. No TensorFlow."""
