@@ -1,12 +1,18 @@
 import os
+import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 import pytest
+from scheduling import Scheduling
 from stand_ins import TINY, stand_in_table, stripes
 
 from tfnas.data.dataset import Dataset
+
+
+def pytest_xdist_make_scheduler(config, log):
+    return Scheduling(config, log)
 
 
 @pytest.fixture
@@ -25,3 +31,27 @@ def tiny_npz(tmp_path_factory, tiny_data):
     names = ("x_train", "y_train", "x_test", "y_test")
     np.savez(path, **{name: getattr(tiny_data, name) for name in names})
     return path
+
+
+@pytest.fixture
+def package(tmp_path_factory, monkeypatch):
+    """Installs another package of one module: what it offers, by group and name."""
+    installed = []
+
+    def install(name, code, **offers):
+        folder = tmp_path_factory.mktemp(name)
+        info = folder / f"{name}-0.1.dist-info"
+        info.mkdir()
+        (folder / f"{name}.py").write_text(code)
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\n")
+        lines = []
+        for group, entries in offers.items():
+            lines.append(f"[tfnas.{group}]")
+            lines += [f"{entry} = {path}" for entry, path in entries.items()]
+        (info / "entry_points.txt").write_text("\n".join(lines))
+        monkeypatch.syspath_prepend(folder)
+        installed.append(name)
+
+    yield install
+    for name in installed:
+        sys.modules.pop(name, None)

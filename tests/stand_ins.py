@@ -1,13 +1,22 @@
-"""What stands in for a device, a table and data in tests."""
+"""What stands in for a device, a table, a member and data in tests."""
+
+from dataclasses import replace
 
 import numpy as np
 import tensorflow as tf
 
+from tfnas.family.family import Family
+from tfnas.family.limits import Limits
+from tfnas.family.member import Member
 from tfnas.latency.calibration import Calibration
 from tfnas.latency.row import Row
 from tfnas.latency.table import LatencyTable
+from tfnas.spaces.architecture import Architecture
 from tfnas.spaces.cell import CellSpace
 from tfnas.spaces.site import SUM
+from tfnas.targets.cpu import Cpu
+from tfnas.targets.measurement import Measurement
+from tfnas.tflite.traits import Traits
 
 TINY = CellSpace((8, 8, 1), num_classes=3, nodes=1, channels=4)
 CALIBRATION = Calibration(1.0, 2.0, 2, (10.0, 20.0, 40.0), ((11.0,), (19.0,), (40.0,)))
@@ -19,7 +28,7 @@ def stand_in_table(space, op_ms=CPU_OP_MS, **changes):
     prices = {SUM: 0.0, **op_ms}
     rows = {site: Row(*[prices[site.op]] * 4, runs=1) for site in space.all_sites}
     fields = {
-        "kind": "stand-in",
+        "kind": "measured",
         "target": "cpu",
         "device": {"cpu": "stand-in", "threads": "1"},
         "space": space,
@@ -30,6 +39,37 @@ def stand_in_table(space, op_ms=CPU_OP_MS, **changes):
         "tool_version": "0.1.0",
     }
     return LatencyTable(**{**fields, **changes})
+
+
+MEMBER = Architecture(TINY, (2, 1, 0, 2))
+TAKEN = Member(MEMBER, (0.3, 0.5, 0.2), stand_in_table(TINY))
+
+
+def limited(**limits):
+    return replace(TAKEN, limits=Limits(**limits))
+
+
+def pools_and_convolutions():
+    """Convolutions cost 3 ms, pools 1; the score counts convolutions."""
+    members = {
+        Architecture(TINY, indices): (number / 10, 1 - number / 10, 0.0)
+        for number, indices in enumerate([(0, 0, 0, 0), (2, 0, 0, 0), (2, 2, 2, 2)])
+    }
+    scores = {member: convolutions(member) for member in members}
+    return Family(stand_in_table(TINY), 10, members, scores)
+
+
+def convolutions(member):
+    return member.ops.count("sep_conv_3x3") / 4
+
+
+class Killed(Exception):
+    """Stands for a process that dies."""
+
+
+def images(space, seed=0):
+    shape = (4, *space.input_shape)
+    return np.random.default_rng(seed).random(shape).astype("float32")
 
 
 def stripes(num, seed):
@@ -89,3 +129,24 @@ MEAN                           2          Mapped to Edge TPU
 Compilation child process completed within timeout period.
 Compilation succeeded!
 """
+
+
+# Milliseconds of an operator on the steady CPU, where it is neither of these.
+OPERATOR_MS = {"CONV_2D": 0.05, "DEPTHWISE_CONV_2D": 0.03}
+OTHER_MS = 0.01
+
+
+def steady_cpu(patch):
+    """Let the `cpu` target run a model once, and answer with a time by its operators.
+
+    So no test that goes through it depends on how fast or busy the machine is.
+    """
+
+    def steady_times(invoke, runs, warmup):
+        invoke()
+        names = [op["op_name"] for op in invoke.__self__._get_ops_details()]
+        total_ms = sum(OPERATOR_MS.get(name, OTHER_MS) for name in names)
+        return Measurement((total_ms,) * runs)
+
+    patch.setattr(Cpu, "traits", Traits(rounds=1))
+    patch.setattr("tfnas.targets.cpu.time_calls", steady_times)

@@ -2,8 +2,8 @@ import pytest
 from stand_ins import TINY, damage, folder_of_images, stand_in_table
 
 from tfnas.errors import DataError, SettingsError, TableError
+from tfnas.latency.table_file import write_table
 from tfnas.search.run import Run
-from tfnas.search.settings import SearchConfig
 from tfnas.workflow import Inputs, gather
 
 SPACE = "input_shape = [8, 8, 1]\nnum_classes = 2\nnodes = 1\nchannels = 4\n"
@@ -42,7 +42,7 @@ def test_input_replaces_the_one_of_a_space(pets, space):
 
 
 def test_a_table_says_what_images_are_resized_to(tmp_path, tiny_npz):
-    stand_in_table(TINY).save(tmp_path / "table.json")
+    write_table(tmp_path / "table.json", stand_in_table(TINY))
     folder_of_images(tmp_path / "pets", ("cat", "dog", "eel"))
     given = {"settings": {"data": str(tmp_path / "pets")}}
 
@@ -53,7 +53,7 @@ def test_a_table_says_what_images_are_resized_to(tmp_path, tiny_npz):
 
 
 def test_input_that_contradicts_the_table_is_refused(tmp_path, pets, space):
-    stand_in_table(TINY).save(tmp_path / "table.json")
+    write_table(tmp_path / "table.json", stand_in_table(TINY))
     table, shape = tmp_path / "table.json", (9, 8, 1)
 
     with pytest.raises(SettingsError, match=r"--input \(9, 8, 1\), but the table is"):
@@ -77,13 +77,3 @@ def test_what_is_skipped_is_a_setting_that_a_run_remembers(tmp_path, pets):
 
     assert len(task.data.x_train) + len(task.data.x_test) == 9
     assert Run(tmp_path / "run").load_config().skip_bad_images
-
-
-def test_a_run_of_before_there_was_a_setting_can_be_read(tmp_path):
-    run = Run(tmp_path)
-    run.create(SearchConfig(epochs=2), stand_in_table(TINY))
-    text = run.settings.read_text()
-    run.settings.write_text(text.replace("skip_bad_images = false\n", ""))
-
-    assert run.settings.read_text() != text
-    assert run.load_config() == SearchConfig(epochs=2)

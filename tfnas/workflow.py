@@ -1,26 +1,29 @@
 """What one command does: find table, data and run, then hand over to one stage."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tfnas.data.dataset import Dataset
-from tfnas.data.load import load
+from tfnas.data.load import load_source
 from tfnas.errors import SettingsError
 from tfnas.latency.profile import profile_to_file
 from tfnas.latency.store import TABLES, newest_table
-from tfnas.latency.table import LatencyTable
+from tfnas.latency.table_file import read_table
 from tfnas.search.distribute import is_chief, make_strategy
 from tfnas.search.run import Run, find_run, new_run
 from tfnas.search.settings import SearchConfig
 from tfnas.search.stage import run_search
-from tfnas.spaces.cell import CellSpace
 from tfnas.spaces.load import read_space
-from tfnas.support.files import slug
 from tfnas.support.progress import say
 from tfnas.targets.registry import get_target
+
+if TYPE_CHECKING:
+    from tfnas.data.dataset import Dataset
+    from tfnas.latency.table import LatencyTable
+    from tfnas.spaces.space import Space
 
 RUNS = Path("runs")
 
@@ -33,7 +36,7 @@ class Inputs:
         settings: Settings that were named one by one.
         config: File of settings.
         table: Latency table to price with.
-        space: File of a space.
+        space: A space by name: a file, a kind, or `package.module:Class`.
         run: Name of the run.
         input_shape: What images are resized to: height, width and channels.
     """
@@ -41,7 +44,7 @@ class Inputs:
     settings: Mapping[str, Any]
     config: Path | None = None
     table: Path | None = None
-    space: Path | None = None
+    space: str | None = None
     run: str | None = None
     input_shape: tuple[int, int, int] | None = None
 
@@ -58,9 +61,9 @@ class Task:
     """
 
     config: SearchConfig
-    table: LatencyTable | None
-    space: CellSpace
-    data: Dataset
+    table: "LatencyTable | None"
+    space: "Space"
+    data: "Dataset"
 
 
 def gather(inputs: Inputs) -> Task:
@@ -70,14 +73,14 @@ def gather(inputs: Inputs) -> Task:
     the default space gets the shape that is asked for, or that of the first image.
 
     Raises:
-        TfnasError: If something cannot be read, or fits not the rest.
+        TfnasError: If something cannot be read, or does not fit the rest.
     """
     base = SearchConfig.load(inputs.config) if inputs.config else SearchConfig()
     config = SearchConfig.from_dict({**asdict(base), **inputs.settings})
-    table = LatencyTable.load(inputs.table) if inputs.table else None
-    known, shape = table.space if table else None, inputs.input_shape
-    if inputs.space:
-        known = read_space(inputs.space, input_shape=shape)
+    shape = inputs.input_shape
+    known = read_space(inputs.space, input_shape=shape) if inputs.space else None
+    table = read_table(inputs.table, named=known) if inputs.table else None
+    known = known or (table.space if table else None)
     if table and known:
         table.require(known)
     if known and shape not in (None, known.input_shape):
@@ -86,7 +89,7 @@ def gather(inputs: Inputs) -> Task:
             "Leave one of them out."
         )
     shape = known.input_shape if known else shape
-    data = load(config.data, shape, config.skip_bad_images)
+    data = load_source(config.source, shape)
     space = known or read_space(
         None, input_shape=shape or data.input_shape, num_classes=len(data.classes)
     )
@@ -95,8 +98,8 @@ def gather(inputs: Inputs) -> Task:
 
 
 @dataclass(frozen=True)
-class Manner:
-    """How a search runs, this time; a run does not remember it.
+class Launch:
+    """How a search runs this time; a run does not remember it.
 
     Attributes:
         strategy: `single`, `mirrored` or `multiworker`.
@@ -108,7 +111,7 @@ class Manner:
 
 
 def start_search(
-    inputs: Inputs, manner: Manner = Manner(), *, overwrite: bool = False
+    inputs: Inputs, launch: Launch = Launch(), *, overwrite: bool = False
 ) -> Run:
     """Search a new family; profile this machine first where no table fits.
 
@@ -116,29 +119,33 @@ def start_search(
         TfnasError: If inputs do not fit each other, or the run exists.
         KeyboardInterrupt: After Ctrl-C, when everything is saved.
     """
-    if manner.strategy == "multiworker" and not (inputs.table and inputs.run):
+    if launch.strategy == "multiworker" and not (inputs.table and inputs.run):
         raise SettingsError(
             "--strategy multiworker needs --table and --run, the same on every worker"
         )
-    strategy = make_strategy(manner.strategy)
+    strategy = make_strategy(launch.strategy)
     task = gather(inputs)
-    priced_on = slug(task.table.target if task.table else "cpu")
-    default = f"{slug(task.data.name)}-{priced_on}"
+    priced_on = task.table.target if task.table else "cpu"
+    default = f"{task.data.name}-{priced_on}"
     # Workers that are not the chief join the run that the chief makes.
     replaces = overwrite or not is_chief(strategy)
     run = new_run(RUNS, inputs.run, default, overwrite=replaces)
     table = task.table or _newest_or_measured(task.space, overwrite)
-    _searched(
-        *(task.config, table, task.data, run),
-        manner=manner,
-        strategy=strategy,
-        overwrite=overwrite,
-    )
+    with _saying_how_to_go_on(run, launch):
+        run_search(
+            task.config,
+            table,
+            task.data,
+            run,
+            strategy=strategy,
+            keep=launch.keep,
+            overwrite=overwrite,
+        )
     return run
 
 
 def resume_search(
-    name: str | None, settings: Mapping[str, Any], manner: Manner = Manner()
+    name: str | None, settings: Mapping[str, Any], launch: Launch = Launch()
 ) -> Run:
     """Go on with a run, the newest by default, with the settings it has.
 
@@ -152,22 +159,24 @@ def resume_search(
             "--resume goes on with the run's own settings: leave out "
             f"{', '.join(settings)}"
         )
-    strategy = make_strategy(manner.strategy)
+    strategy = make_strategy(launch.strategy)
     run = find_run(RUNS, name)
     config, table = run.load_config(), run.load_table()
-    data = load(config.data, table.space.input_shape, config.skip_bad_images)
-    _searched(config, table, data, run, manner=manner, strategy=strategy)
+    data = load_source(config.source, table.space.input_shape)
+    with _saying_how_to_go_on(run, launch):
+        run_search(config, table, data, run, strategy=strategy, keep=launch.keep)
     return run
 
 
-def _searched(*stages: Any, manner: Manner, **settings: Any) -> None:
-    run = stages[-1]
+@contextmanager
+def _saying_how_to_go_on(run: Run, launch: Launch) -> Iterator[None]:
+    """Where Ctrl-C ends a search that came further, say how to go on with it."""
     before = run.load_state()
     try:
-        run_search(*stages, keep=manner.keep, **settings)
+        yield
     except KeyboardInterrupt:
         if (state := run.load_state()) != before:
-            options = f"--strategy {manner.strategy} --keep {manner.keep}"
+            options = f"--strategy {launch.strategy} --keep {launch.keep}"
             say(
                 f"Saved at {state}. Go on with: "
                 f"tfnas search --resume --run {shlex.quote(run.path.name)} {options}"
@@ -175,12 +184,12 @@ def _searched(*stages: Any, manner: Manner, **settings: Any) -> None:
         raise
 
 
-def _newest_or_measured(space: CellSpace, overwrite: bool) -> LatencyTable:
+def _newest_or_measured(space: "Space", overwrite: bool) -> "LatencyTable":
     host = get_target("cpu")
     found = newest_table(TABLES, space, host.device)
     if found:
         say(f"Pricing with {found}")
-        return LatencyTable.load(found)
+        return read_table(found, named=space)
     say("No table fits this space and this machine: profiling the host first")
     # A table of an earlier version may lie in its place.
     return profile_to_file(space, host, overwrite=overwrite)[0]

@@ -10,18 +10,17 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from click.testing import CliRunner
-from stand_ins import damage
+from stand_ins import damage, steady_cpu
 
 from tfnas.cli.main import main
 from tfnas.latency import profile as profiling
-from tfnas.latency.table import LatencyTable
-from tfnas.targets.cpu import Cpu
+from tfnas.latency.table_file import read_table
 
 CLASSES = [f"icon {number}" for number in range(12)]
 SPACE = ("--space", "space.toml")
 FUNCTION = """
 import tensorflow as tf
-from tfnas.folders import read_folder
+from tfnas.data.folder import read_folder
 from pathlib import Path
 
 def icons():
@@ -61,7 +60,7 @@ def work(tmp_path_factory):
     damage(folder / "icons" / "icon 7" / "3.png")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        patch.setattr(Cpu, "rounds", 1)
+        steady_cpu(patch)
         patch.setattr(profiling, "FIT_NETWORKS", 2)
         patch.setattr(profiling, "HELDOUT_NETWORKS", 2)
         Path("space.toml").write_text("nodes = 1\ncells = 3\nchannels = 4\n")
@@ -92,7 +91,7 @@ def test_twelve_classes_of_png_files_become_a_model_with_their_names(work):
 
 
 def test_a_profile_has_the_shape_and_the_classes_of_the_images(work):
-    space = LatencyTable.load(work[0] / "table.json").space
+    space = read_table(work[0] / "table.json").space
 
     assert (space.input_shape, space.num_classes) == ((12, 10, 3), 12)
 
@@ -169,7 +168,7 @@ def test_a_function_of_the_folder_gives_the_data_and_the_run_its_name(
     inside, monkeypatch
 ):
     searched = []
-    monkeypatch.setattr("tfnas.workflow._searched", lambda *a, **_: searched.append(a))
+    monkeypatch.setattr("tfnas.workflow.run_search", lambda *a, **_: searched.append(a))
     Path("project.py").write_text(FUNCTION)
 
     done = succeed("search", "--data", "project:icons", "--table", "table.json")

@@ -11,6 +11,10 @@ from tfnas.errors import DataError
 NUMBER = count()
 
 
+def typed(source, shape=None):
+    return load(source, shape, typed=True)
+
+
 def images(num=10, shape=(4, 5, 3)):
     """Image `i` has the pixel value `i` and the class `i % 2`."""
     x = np.arange(num, dtype=np.uint8).reshape(num, *[1] * len(shape))
@@ -43,7 +47,7 @@ def returning(tmp_path, monkeypatch):
 def test_a_function_of_the_current_folder_gives_training_and_test_data(returning):
     source, before = returning((pairs(10), pairs(4))), [*sys.path]
 
-    data = load(source)
+    data = typed(source)
 
     assert data.x_train[:, 0, 0, 0].tolist() == [*range(10)]
     assert data.y_test.tolist() == [0, 1, 0, 1]
@@ -54,7 +58,7 @@ def test_a_function_of_the_current_folder_gives_training_and_test_data(returning
 
 @pytest.mark.parametrize("form", [lambda d: d, lambda d: (d,), lambda d: [d, None]])
 def test_without_test_data_a_fifth_is_held_back(returning, form):
-    data = load(returning(form(pairs(10))))
+    data = typed(returning(form(pairs(10))))
 
     assert (len(data.x_train), len(data.x_test)) == (8, 2)
     seen = {*data.x_train[:, 0, 0, 0], *data.x_test[:, 0, 0, 0]}
@@ -62,7 +66,7 @@ def test_without_test_data_a_fifth_is_held_back(returning, form):
 
 
 def test_class_names_are_kept(returning):
-    data = load(returning((pairs(), None, ["Kater", "Hündin", "Eel"])))
+    data = typed(returning((pairs(), None, ["Kater", "Hündin", "Eel"])))
 
     assert data.classes == ("Kater", "Hündin", "Eel")
 
@@ -87,7 +91,7 @@ grey, _ = images(shape=(4, 5))
 def test_single_images_and_batches_of_any_number_are_understood(
     returning, given, shape
 ):
-    data = load(returning((given, given)))
+    data = typed(returning((given, given)))
 
     assert data.input_shape == shape
     assert data.x_train[:, 0, 0, 0].tolist() == [*range(10)]
@@ -98,8 +102,8 @@ def test_images_are_resized_to_the_first_or_to_what_is_asked(returning):
     mixed = pairs(4, (6, 6, 3)).concatenate(pairs(4, (4, 5, 3)))
     source = returning((mixed, pairs(3, (8, 8, 3))))
 
-    assert load(source).x_test.shape == (3, 6, 6, 3)
-    assert load(source, (2, 3, 1)).x_train.shape == (8, 2, 3, 1)
+    assert typed(source).x_test.shape == (3, 6, 6, 3)
+    assert typed(source, (2, 3, 1)).x_train.shape == (8, 2, 3, 1)
 
 
 @pytest.mark.parametrize(
@@ -133,7 +137,7 @@ def test_images_are_resized_to_the_first_or_to_what_is_asked(returning):
 )
 def test_what_is_no_data_is_refused_in_one_line(returning, returned, message):
     with pytest.raises(DataError, match=message) as caught:
-        load(returning(returned))
+        typed(returning(returned))
 
     assert "\n" not in str(caught.value)
 
@@ -142,9 +146,9 @@ def test_what_is_no_data_is_refused_in_one_line(returning, returned, message):
     ("source", "code", "message"),
     [
         ("nowhere.data:pets", "", "cannot import nowhere.data from .*No module named"),
-        ("{0}:dogs", "def pets(): pass", "no function 'dogs'. Known: pets"),
+        ("{0}:dogs", "def pets(): pass", "{0} has no 'dogs'. Known: pets"),
         ("{0}:pest", "def pets(): pass", "Did you mean 'pets'"),
-        ("{0}:pets", "pets = 3", "has no function 'pets'"),
+        ("{0}:pets", "pets = 3", "without arguments: 3 is not a call"),
         ("{0}:pets", "def pets(size): pass", "without arguments: missing .*'size'"),
         ("{0}:pets", "import nowhere", "cannot import .*No module named 'nowhere'"),
         ("{0}:pets", "def pets(:", "cannot import .*invalid syntax"),
@@ -157,8 +161,8 @@ def test_a_function_that_is_not_there_is_named(
     name = f"module{next(NUMBER)}"
     (tmp_path / f"{name}.py").write_text(code)
 
-    with pytest.raises(DataError, match=message) as caught:
-        load(source.format(name))
+    with pytest.raises(DataError, match=message.format(name)) as caught:
+        typed(source.format(name))
 
     assert "\n" not in str(caught.value)
 
@@ -169,7 +173,7 @@ def test_what_a_users_function_raises_is_the_users_to_read(tmp_path, monkeypatch
     (tmp_path / f"{name}.py").write_text("def pets():\n    return [][0]\n")
 
     with pytest.raises(IndexError):
-        load(f"{name}:pets")
+        typed(f"{name}:pets")
 
 
 def test_what_a_function_prints_is_kept_off_stdout(tmp_path, monkeypatch, capsys):
@@ -178,6 +182,30 @@ def test_what_a_function_prints_is_kept_off_stdout(tmp_path, monkeypatch, capsys
     (tmp_path / f"{name}.py").write_text("def pets():\n    print('loading')\n")
 
     with pytest.raises(DataError, match=r"returned \(NoneType\)"):
-        load(f"{name}:pets")
+        typed(f"{name}:pets")
 
     assert capsys.readouterr().out == ""
+
+
+def test_a_source_that_a_file_tells_imports_no_module(returning):
+    source = returning(pairs())
+
+    with pytest.raises(DataError, match=f"imports a module.* type --data {source}"):
+        load(source)
+
+
+def test_another_package_offers_data_by_a_name(package, monkeypatch):
+    monkeypatch.setattr("builtins.RETURNED", pairs(), raising=False)
+    code = "def pets():\n    print('loading')\n    return RETURNED\n"
+    package("zoo", code, data={"pets": "zoo:pets"})
+
+    assert (load("pets").name, len(load("pets").x_train)) == ("pets", 8)
+    with pytest.raises(DataError, match=r"file 'pet'. Did you mean 'pets'\? Known: f"):
+        load("pet")
+
+
+def test_another_package_cannot_take_the_name_of_data(package):
+    package("zoo", "", data={"mnist": "zoo:pets"})
+
+    with pytest.raises(DataError, match="zoo offers the data 'mnist', but there is"):
+        load("nothing")

@@ -115,11 +115,11 @@ NOT_LABELLED = "does not give images with one class each; it has"
 @pytest.mark.parametrize(
     ("builder", "message"),
     [
-        (None, r"cannot be had: Dataset beans not found\. \(names stand at .*catalog"),
-        (Builder(OSError("no network")), "cannot be had: no network"),
-        (Builder(AssertionError("by hand\nfrom")), r"cannot be had: by hand \(names"),
-        (Builder(AssertionError()), r"cannot be had: AssertionError \(names"),
-        (Builder(ImportError("No module named 'x'")), "cannot be had: No module"),
+        (None, r"is not available: Dataset beans not found\. \(see .*catalog"),
+        (Builder(OSError("no network")), "is not available: no network"),
+        (Builder(AssertionError("by hand\nfrom")), r"is not available: by hand \(see"),
+        (Builder(AssertionError()), r"is not available: AssertionError \(see"),
+        (Builder(ImportError("No module named 'x'")), "is not available: No module"),
         (Builder({"test": 3}), "has no split train, but test"),
         (Builder({"train": 3}, supervised_keys=None), NOT_LABELLED),
         (Builder({"train": 3}, {"image": Image(), "label": Image()}), NOT_LABELLED),

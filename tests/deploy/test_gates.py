@@ -1,6 +1,6 @@
 import pytest
 
-from tfnas.deploy.gates import NO_GATES, Gates
+from tfnas.deploy.gates import Gates
 from tfnas.errors import GateError
 
 CARD = {
@@ -18,7 +18,7 @@ CARD = {
 @pytest.mark.parametrize(
     "gates",
     [
-        NO_GATES,
+        Gates(),
         Gates(accuracy_drop=1.01),
         Gates(latency_error=10.01),
         Gates(full_int8=True),

@@ -10,21 +10,18 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
-from stand_ins import TINY, stand_in_table
+from stand_ins import TAKEN, TINY, stand_in_table
 
 from tfnas.data.resize import fit
 from tfnas.deploy import infer
 from tfnas.deploy.export import export_member
 from tfnas.deploy.handover import INFER, hand_over
 from tfnas.deploy.settings import TrainConfig
-from tfnas.family.member import Member
 from tfnas.search.run import Run
 from tfnas.search.settings import SearchConfig
-from tfnas.spaces.architecture import Architecture
 
 CLASSES = ("Schr\u00e4nke", "two\nlines", " spaces ")
 LABELS = ["Schr\u00e4nke", r"two\nlines", " spaces "]
-MEMBER = Member(Architecture(TINY, (2, 1, 0, 2)), (0.3, 0.5, 0.2), stand_in_table(TINY))
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +32,7 @@ def folder(tmp_path_factory, tiny_data):
     dark = {part: getattr(tiny_data, part) // 2 for part in ("x_train", "x_test")}
     data = replace(tiny_data, **dark, classes=CLASSES)
     config = TrainConfig(epochs=2, batch_size=16, quantize="int8")
-    return Path(export_member(MEMBER, data, config, run)["folder"])
+    return Path(export_member(TAKEN, data, config, run)["folder"])
 
 
 def ran(folder, *files):

@@ -1,15 +1,14 @@
 import pytest
-from stand_ins import TINY
+from stand_ins import MEMBER
 
 from tfnas.deploy import quantize as deploying
 from tfnas.deploy.quantize import accuracy_drop, deploy, missing_for_qat, quantize
 from tfnas.deploy.settings import TrainConfig
 from tfnas.deploy.train import train_member
 from tfnas.networks.build import build
-from tfnas.spaces.architecture import Architecture
+from tfnas.spaces.space import DEPLOYABLE
 from tfnas.tflite.graph import check_int8
 
-MEMBER = Architecture(TINY, (2, 1, 0, 2))
 needs_qat = pytest.mark.skipif(
     bool(missing_for_qat()), reason="QAT is an optional extra: tfnas[qat]"
 )
@@ -47,7 +46,7 @@ def test_auto_trains_on_where_int8_costs_too_much(
     made = deployed(trained, tiny_data)
 
     assert made.quantization == "quantization-aware"
-    assert check_int8(made.flatbuffer)
+    assert check_int8(made.flatbuffer, DEPLOYABLE)
     told = capsys.readouterr().err
     assert "Int8 costs 0.51 points" in told
     assert "Train with int8 1/1" in told
@@ -68,7 +67,7 @@ def test_without_its_packages_auto_says_so_and_goes_on(
     monkeypatch.setattr(deploying, "find_spec", lambda package: None)
 
     assert deployed(trained, tiny_data).quantization == "post-training"
-    assert "Left so: Training with int8" in capsys.readouterr().err
+    assert "Kept as it is: Training with int8" in capsys.readouterr().err
 
 
 def test_int8_never_trains_on(trained, tiny_data, monkeypatch):

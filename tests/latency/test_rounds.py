@@ -5,15 +5,16 @@ import pytest
 
 from tfnas.errors import RefusedError
 from tfnas.latency.journal import Journal
-from tfnas.latency.rounds import measure, measure_alone
+from tfnas.latency.rounds import Timing, measure, measure_alone
 from tfnas.support.progress import say
 from tfnas.targets.measurement import REFUSED, UNSTABLE, UNUSABLE, Measurement
+from tfnas.tflite.traits import Traits
 
 
 class StandInDevice:
     """Takes 1 ms; the item `shaky` does so in a third of its first rounds only."""
 
-    name, rounds = "stand-in", 6
+    name, traits = "stand-in", Traits(rounds=6)
 
     def __init__(self, calm_after):
         self.calm_after = calm_after
@@ -34,9 +35,8 @@ class StandInDevice:
 
 def measured(device, names=("calm", "shaky")):
     makers = {name: name.encode for name in names}
-    book = Journal(None, {})
-    rng = random.Random(0)
-    return measure(makers, device, book, runs=2, warmup=1, rng=rng)
+    journal, rng = Journal(None, {}), random.Random(0)
+    return measure(makers, device, journal, Timing(2, 1), rng)
 
 
 def test_an_item_whose_rounds_disagree_is_measured_again_and_only_that_counts():
@@ -83,11 +83,9 @@ def test_one_failed_round_makes_a_model_unusable_and_its_warning_is_seen(capfd):
 
 
 def test_nothing_to_measure_shows_no_progress(capfd):
-    book, device = Journal(None, {}), StandInDevice(calm_after=0)
+    journal, device = Journal(None, {}), StandInDevice(calm_after=0)
     makers = {"calm": b"calm".strip}
-    again = partial(
-        *(measure, makers, device, book), runs=2, warmup=1, rng=random.Random(0)
-    )
+    again = partial(measure, makers, device, journal, Timing(2, 1), random.Random(0))
 
     again()
     assert "Measuring on stand-in" in capfd.readouterr().err
@@ -100,7 +98,8 @@ class Clock(StandInDevice):
 
     def __init__(self, *times_ms, rounds=2):
         super().__init__(calm_after=0)
-        self.times_ms, self.rounds, self.runs = [*times_ms], rounds, []
+        self.times_ms, self.runs = [*times_ms], []
+        self.traits = Traits(rounds=rounds)
 
     def measure(self, models, runs, warmup):
         for _ in models:

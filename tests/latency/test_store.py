@@ -1,32 +1,10 @@
 from dataclasses import replace
 
-import pytest
 from stand_ins import TINY, stand_in_table
 
-from tfnas.errors import TableError
-from tfnas.latency.calibration import Calibration
-from tfnas.latency.compare import compare, merge
-from tfnas.latency.store import listed, table_path
-
-SLOW_POOLS = {"max_pool_3x3": 4.0, "skip_connect": 0.0, "sep_conv_3x3": 6.0}
-
-
-def test_two_tables_are_set_beside_each_other_site_by_site():
-    other = stand_in_table(TINY, SLOW_POOLS, device={"cpu": "other", "threads": "1"})
-    found = compare(stand_in_table(TINY), other)
-
-    by_op = {site.op: ratio for site, ratio in found.ratios.items()}
-    assert by_op == {"max_pool_3x3": 4.0, "sep_conv_3x3": 2.0}
-    assert found.differences == {"cpu": ("stand-in", "other")}
-    assert found.to_dict()["median_ratio"] == 3.0
-    assert "cpu: stand-in | other" in found.in_words()
-
-
-def test_tables_that_share_no_sites_cannot_be_compared():
-    larger = replace(TINY, channels=8)
-
-    with pytest.raises(TableError, match="share fewer than two sites"):
-        compare(stand_in_table(TINY), stand_in_table(larger))
+from tfnas.latency.store import listed, newest_table, table_path
+from tfnas.latency.table_file import write_table
+from tfnas.spaces.cell import CellSpace
 
 
 def test_an_address_becomes_a_file_name(tmp_path):
@@ -38,54 +16,25 @@ def test_an_address_becomes_a_file_name(tmp_path):
 
 def test_the_list_passes_over_what_is_no_table(tmp_path):
     table = stand_in_table(TINY)
-    table.save(tmp_path / "shipped" / "one.json")
+    write_table(tmp_path / "shipped" / "one.json", table)
     (tmp_path / "other.json").write_text("{}")
 
     assert listed(tmp_path) == {tmp_path / "shipped" / "one.json": table}
 
 
-def line_table(space, op_ms, **changes):
-    """A table whose held-out networks lie on measured = 3 + 2 * sum exactly."""
-    measured = tuple((3 + 2 * total,) for total in (10.0, 20.0, 30.0, 40.0))
-    # its own line is another: predicted = 1 + sum
-    fit = Calibration(1.0, 1.0, 2, (11.0, 21.0, 31.0, 41.0), measured)
-    return stand_in_table(space, op_ms, calibration=fit, **changes)
+def test_the_newest_fitting_table_is_found_and_other_hosts_are_not(tmp_path):
+    host = {"cpu": "here"}
+    mine = stand_in_table(TINY, device=host)
+    for name, table in {
+        "old": replace(mine, date="2025-01-01"),
+        "new": replace(mine, date="2026-02-01"),
+        "elsewhere": replace(mine, date="2026-03-01", device={"cpu": "there"}),
+        "other-space": stand_in_table(CellSpace(), device=host, date="2026-04-01"),
+    }.items():
+        write_table(tmp_path / f"{name}.json", table)
+    (tmp_path / "broken.json").write_text("{")
 
-
-def test_tables_of_other_ops_become_one_with_a_line_of_its_own():
-    pools = replace(TINY, ops=("max_pool_3x3", "skip_connect"))
-    convs = replace(TINY, ops=("skip_connect", "conv_1x1"))
-    costs = {"max_pool_3x3": 1.0, "skip_connect": 0.0, "conv_1x1": 5.0}
-    both = merge(line_table(pools, costs), line_table(convs, costs))
-
-    assert both.space.ops == ("max_pool_3x3", "skip_connect", "conv_1x1")
-    prices = {site.op: row.median_ms for site, row in both.rows.items()}
-    assert prices == {**costs, "add": 0.0}
-    assert (both.calibration.offset_ms, both.calibration.scale) == (3.0, 2.0)
-    assert both.calibration.fitted_on == 4
-    assert both.calibration.median_error == 0
-
-
-def test_of_two_times_for_a_site_the_later_is_kept_whatever_the_order():
-    older = line_table(TINY, SLOW_POOLS, date="2026-01-01")
-    newer = line_table(TINY, {**SLOW_POOLS, "max_pool_3x3": 2.0}, date="2026-02-01")
-
-    for tables in ((older, newer), (newer, older)):
-        kept = {site.op: row.median_ms for site, row in merge(*tables).rows.items()}
-        assert kept["max_pool_3x3"] == 2.0
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"kind": "measured"}, "kind is stand-in and measured"),
-        ({"device": {"cpu": "other", "threads": "1"}}, "cpu is stand-in and other"),
-        ({"device": {"cpu": "stand-in"}}, "threads is 1 and nothing"),
-        ({"space": replace(TINY, channels=8)}, "channels is 4 and 8"),
-    ],
-)
-def test_what_differs_must_not_be_merged(change, message):
-    other = stand_in_table(**{"space": TINY, **change})
-
-    with pytest.raises(TableError, match=message):
-        merge(stand_in_table(TINY), other)
+    assert newest_table(tmp_path, TINY, host) == tmp_path / "new.json"
+    (tmp_path / "new.json").unlink()
+    (tmp_path / "old.json").unlink()
+    assert newest_table(tmp_path, TINY, host) is None

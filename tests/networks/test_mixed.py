@@ -5,12 +5,14 @@ import tensorflow as tf
 
 from tfnas.networks.mixed import MixedOp, gate
 from tfnas.spaces.ops import run
+from tfnas.spaces.site import Slot
 
 OPS = ["max_pool_3x3", "skip_connect", "sep_conv_3x3", "none"]
 
 
 def make(mode, stride=1, choice=1):
-    return MixedOp(OPS, filters=4, stride=stride, choice=choice, mode=mode)
+    size = 6 if stride == 1 else 7
+    return MixedOp(OPS, Slot(choice, "edge", size, size, 4, 4, stride), mode)
 
 
 def gamma(row):
@@ -110,7 +112,8 @@ def test_an_unknown_mode_is_refused():
 
 
 def test_a_saved_model_predicts_the_same(x, tmp_path):
-    mixed = make("soft", stride=2)  # no argument left at its default
+    # no argument left at its default
+    mixed = MixedOp([None, *OPS[1:]], Slot(1, "e", 6, 6, 4, 4, 2), "soft", name="e")
     inputs = [keras.Input((6, 6, 4)), keras.Input(batch_shape=(2, 4))]
     model = keras.Model(inputs, mixed(*inputs))
     model.save(tmp_path / "mixed.keras")
@@ -118,3 +121,14 @@ def test_a_saved_model_predicts_the_same(x, tmp_path):
     inputs = [tf.constant(x), gamma([0.2, 0.3, 0.4, 0.1])]
     loaded = keras.models.load_model(tmp_path / "mixed.keras")
     np.testing.assert_array_equal(loaded(inputs), model(inputs))
+
+
+@pytest.mark.parametrize("mode", ["soft", "sampled"])
+def test_an_op_that_may_not_stand_or_is_empty_is_zeros_of_the_slots_output(mode):
+    mixed = MixedOp([None, "conv_3x3", "skip"], Slot(0, "b", 7, 5, 4, 6, 2), mode)
+    x = np.ones((2, 7, 5, 4), "float32")
+
+    for row in ([1.0, 0, 0], [0, 0, 1.0]):
+        y = mixed(x, tf.constant([row]))
+        np.testing.assert_array_equal(y, np.zeros((2, 4, 3, 6)))
+    assert mixed(x, tf.constant([[0, 1.0, 0]])).shape == (2, 4, 3, 6)

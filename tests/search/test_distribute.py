@@ -16,6 +16,7 @@ import tensorflow as tf
 from stand_ins import TINY, stand_in_table
 
 from tfnas.errors import SearchError, SettingsError
+from tfnas.latency.table_file import write_table
 from tfnas.search.distribute import is_chief, lost_workers, spread
 from tfnas.search.run import Run
 
@@ -25,7 +26,7 @@ cpu = tf.config.list_physical_devices("CPU")[0]
 two = [tf.config.LogicalDeviceConfiguration()] * 2
 tf.config.set_logical_device_configuration(cpu, two)
 """
-COMMAND = "from tfnas.cli import main; main()"
+COMMAND = "from tfnas.cli.main import main; main()"
 
 
 def start(folder, npz, strategy, *, first="", **environment):
@@ -60,7 +61,7 @@ def free_ports(count):
 def histories(tmp_path_factory, tiny_npz):
     """The same search on one device, on two of one process, and by two workers."""
     folder = tmp_path_factory.mktemp("distributed")
-    stand_in_table(TINY).save(folder / "table.json")
+    write_table(folder / "table.json", stand_in_table(TINY))
     workers = [f"127.0.0.1:{port}" for port in free_ports(2)]
     finish(start(folder, tiny_npz, "single"))
     finish(start(folder, tiny_npz, "mirrored", first=ON_TWO_CPUS))
@@ -106,8 +107,8 @@ EQUAL_SHARES = """
 import sys
 import keras, numpy as np
 from stand_ins import TINY, stand_in_table, stripes
-from tfnas.distribute import make_strategy, spread
-from tfnas.search import Search
+from tfnas.search.distribute import make_strategy, spread
+from tfnas.search.search import Search
 
 def weights_after(strategy, copies):
     with strategy.scope():

@@ -1,10 +1,19 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import tensorflow as tf
-from stand_ins import TINY
+from searches import at_uniform, make
+from stand_ins import CPU_OP_MS, TINY, stand_in_table
 
-from tfnas.networks.counts import params_matrix
-from tfnas.search.prices import PriceWeights, expected_ms, price, unit_prices
+from tfnas.search.prices import (
+    PriceWeights,
+    expected_ms,
+    price,
+    relaxed_latency_ms,
+    unit_prices,
+)
+from tfnas.search.search import Search
 
 PARAMS = np.array([[0.0, 10.0], [0.0, 30.0]])
 LATENCY_MS = np.array([[1.0, 2.0], [3.0, 2.0]])
@@ -24,7 +33,7 @@ def test_unit_prices_are_shares_of_the_uniform_mixture():
 def test_the_uniform_mixture_costs_the_sum_of_the_weights_at_the_uniform_point():
     prices = unit_prices(PARAMS, LATENCY_MS, PriceWeights(2.0, 4.0, 1.0))
 
-    total = price(np.full(2, 0.5), np.full((2, 2), 0.5), prices)
+    total = price(np.full(2, 0.5), np.full((2, 2), 0.5), prices, (0, 1))
 
     assert float(total) == pytest.approx(2 + 4 + 1)
 
@@ -33,9 +42,27 @@ def test_the_price_weighs_each_op_by_its_share_of_the_point():
     prices = np.array([[1.0, 10.0], [2.0, 20.0]])
     gamma_bar = np.array([[1.0, 0.0], [0.0, 1.0]])
 
-    assert float(price(np.array([0.25, 0.75]), gamma_bar, prices)) == 2 * (
+    assert float(price(np.array([0.25, 0.75]), gamma_bar, prices, (0, 1))) == 2 * (
         0.25 * 1 + 0.75 * 20
     )
+
+
+def test_ops_of_one_axis_share_its_price():
+    prices = np.array([[1.0, 10.0, 100.0]])
+    gamma_bar = np.array([[0.5, 0.25, 0.25]])
+
+    total = price(np.array([0.2, 0.8]), gamma_bar, prices, (1, 0, 1))
+
+    assert float(total) == pytest.approx(2 * (0.8 * 0.5 + 0.2 * 2.5 + 0.8 * 25))
+
+
+def test_ops_that_may_not_stand_do_not_count_in_the_references():
+    allowed = np.array([[True, True], [False, True]])
+
+    prices = unit_prices(PARAMS, LATENCY_MS, PriceWeights(2.0, 0.0, 0.0), allowed)
+
+    # the uniform mixture of what is allowed has (0 + 10) / 2 and 30 parameters
+    np.testing.assert_allclose(prices, 2 * PARAMS / 35, rtol=1e-6)
 
 
 def test_ops_that_cost_nothing_leave_no_nan():
@@ -48,7 +75,7 @@ def test_the_prices_gradient_lowers_a_dear_op():
     alpha = tf.Variable([[0.0, 0.0]])
     with tf.GradientTape() as tape:
         cost = price(
-            tf.constant([0.9, 0.1]), tf.nn.softmax(alpha), np.ones((1, 2), "f")
+            tf.constant([0.9, 0.1]), tf.nn.softmax(alpha), np.ones((1, 2), "f"), (0, 1)
         )
 
     gradient = tape.gradient(cost, alpha)
@@ -62,10 +89,23 @@ def test_expected_latency_weighs_and_adds():
     assert float(expected_ms(gamma_bar, LATENCY_MS)) == 1.0 + 2.5
 
 
-def test_parameters_of_a_choice_are_summed_over_its_sites():
-    # choice 2 is an edge of both reduction cells, with 8 and 16 channels, stride 2:
-    # an identity is a 1x1 convolution there
-    convolution = [2 * (9 * c + c * c) + 4 * c for c in (8, 16)]
-    identity = [c * c + 2 * c for c in (8, 16)]
+def relaxed(search):
+    return relaxed_latency_ms(search.table, at_uniform(search))
 
-    assert params_matrix(TINY)[2].tolist() == [0, sum(identity), sum(convolution)]
+
+def test_expected_latency_is_the_calibrated_sum_of_the_uniform_mixture():
+    # alpha is 0 at first: every op a third. Table: pool 1, identity 0, convolution 3
+    # at 2 normal and 2 x 2 reduction sites; skeleton 2; offset 1, scale 2
+    mixture = 6 * (1 + 0 + 3) / 3
+    # and a sum of 0.5 at the one node of each of three cells
+    search = Search(TINY, stand_in_table(TINY, {**CPU_OP_MS, "add": 0.5}))
+
+    assert relaxed(make()) == pytest.approx(1 + 2 * (2 + mixture))
+    assert relaxed(search) == pytest.approx(1 + 2 * (2 + mixture + 1.5))
+
+
+def test_an_edge_that_is_likely_none_is_added_to_its_node_as_rarely():
+    space = replace(TINY, ops=("none", "skip_connect"))
+    table = stand_in_table(space, {"none": 0.0, "skip_connect": 0.0, "add": 0.5})
+
+    assert relaxed(Search(space, table)) == pytest.approx(1 + 2 * (2 + 1.5 / 2))

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from searches import gumbel, softmax
 
 from tfnas.search.sampling import SAMPLERS, gumbel_softmax, straight_through
 
@@ -12,6 +13,15 @@ def test_gumbel_softmax_draws_shares_that_sum_to_one():
 
     np.testing.assert_allclose(np.sum(gamma, axis=-1), 1, rtol=1e-5)
     assert np.min(gamma) >= 0
+
+
+@pytest.mark.parametrize("temperature", [0.5, 2.0])
+def test_gumbel_softmax_is_the_papers_formula_at_any_temperature(temperature):
+    logits = np.log([[0.2, 0.5, 0.3], [0.7, 0.2, 0.1]]).astype("float32")
+
+    expected = softmax((logits + gumbel((2, 3), SEED)) / temperature)
+    gamma = gumbel_softmax(logits, temperature, SEED)
+    np.testing.assert_allclose(gamma, expected, rtol=1e-4)
 
 
 def test_the_largest_share_is_distributed_as_the_softmax_of_the_logits():
@@ -55,3 +65,38 @@ def test_a_draw_is_a_function_of_its_seed(name):
 
     np.testing.assert_array_equal(first, again)
     assert np.any(np.asarray(first) != other)
+
+
+DRAWS = 8000
+
+
+@pytest.mark.parametrize(
+    ("name", "num_ops", "most", "chance"),
+    [
+        # of two ops the share is even: a ratio of exponential draws, either way round
+        ("gumbel", 2, 0.1, 0.1),
+        ("gumbel", 2, 0.25, 0.25),
+        ("dirichlet", 2, 0.1, 0.1),
+        ("dirichlet", 2, 0.25, 0.25),
+        # of three even over the triangle, what lies below t is 1 - (1 - t)^2
+        ("dirichlet", 3, 0.1, 0.19),
+        ("dirichlet", 3, 0.5, 0.75),
+        # S_m = (1 / E_m) / (sum of 1 / E), E exponential: the integral over u in (0, 1)
+        # of 1 / (1 + (1 / t - 1) u (1 - u))^2
+        ("gumbel", 3, 0.1, 0.22182),
+        ("gumbel", 3, 0.5, 0.74433),
+    ],
+)
+def test_points_are_as_dense_as_their_distribution_says(name, num_ops, most, chance):
+    draw = tf.function(
+        lambda: tf.map_fn(
+            lambda step: SAMPLERS[name](num_ops, tf.stack([7, step])),
+            tf.range(DRAWS),
+            fn_output_signature=tf.float32,
+        )
+    )
+
+    below = np.mean(draw() <= most, axis=0)
+    # four standard deviations of a share of so many draws
+    within = 4 * np.sqrt(chance * (1 - chance) / DRAWS)
+    np.testing.assert_allclose(below, [chance] * num_ops, atol=within)

@@ -1,7 +1,6 @@
 import os
 import sys
 
-from tfnas.networks.fit import Progress
 from tfnas.support.progress import bar, say
 
 
@@ -50,20 +49,6 @@ def test_elsewhere_lines_are_whole(capsys):
     written = capsys.readouterr().err
     assert "x" * 200 in written
     assert written.endswith("done\n")
-
-
-def test_every_epoch_has_the_same_title(capsys):
-    progress = Progress("Search", 2, lambda logs: "")
-    progress.set_params({"steps": 1, "epochs": 2})
-    for epoch in (0, 1):
-        progress.on_epoch_begin(epoch)
-        progress.on_train_batch_end(0, {})
-    progress.bar.refresh()
-    progress.bar.close()
-
-    written = capsys.readouterr().err
-    assert "Search 1/2: 0 %" in written
-    assert "Search 2/2: 100 %" in written
 
 
 def test_what_is_done_before_the_delay_has_passed_shows_nothing(capsys):

@@ -13,6 +13,7 @@ from tfnas.targets.registry import (
     describe,
     get_target,
     same_target,
+    target_class,
     targets,
 )
 from tfnas.targets.target import time_calls
@@ -123,34 +124,29 @@ def test_every_registered_target_has_a_class_that_fits_the_protocol(path):
     assert callable(target.measure)
 
 
-OFFERS = "[tfnas.targets]\n{} = kitchen:Toaster\n"
+TOASTER = """
+from tfnas.targets import Traits
+
+BREAD = []
+
+class Toaster:
+    traits = Traits(about="a stand-in toaster", options=("heat",))
+    missing = staticmethod(lambda address: BREAD)
+    def __init__(self, address, *, threads, heat="low"):
+        self.name, self.heat, self.device = address, heat, {"threads": str(threads)}
+"""
 
 
 @pytest.fixture
-def plug_in(tmp_path, monkeypatch):
-    """Another package that offers a target, installed where Python looks."""
-    info = tmp_path / "kitchen-0.1.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: kitchen\nVersion: 0.1")
-    (info / "entry_points.txt").write_text(OFFERS.format("toaster"))
-    (tmp_path / "kitchen.py").write_text(
-        "BREAD = []\n"
-        "class Toaster:\n"
-        "    about, options, rounds = 'a stand-in toaster', ('heat',), 1\n"
-        "    missing = staticmethod(lambda address: BREAD)\n"
-        "    def __init__(self, address, *, threads, heat='low'):\n"
-        "        self.name, self.heat = address, heat\n"
-    )
-    monkeypatch.syspath_prepend(tmp_path)
-    yield info
-    sys.modules.pop("kitchen", None)
+def kitchen(package):
+    """Another package, that offers targets."""
+    return package("kitchen", TOASTER, targets={"toaster": "kitchen:Toaster"})
 
 
-def test_another_package_adds_a_target(plug_in):
+def test_another_package_adds_a_target(kitchen):
     assert get_target("toaster", options={"heat": "high"}).heat == "high"
-    import kitchen
+    import_module("kitchen").BREAD.append("bread is missing")
 
-    kitchen.BREAD.append("bread is missing")
     assert describe("toaster") == About(
         "toaster", "a stand-in toaster", ("bread is missing",), ("heat",)
     )
@@ -158,11 +154,53 @@ def test_another_package_adds_a_target(plug_in):
         get_target("toaster")
 
 
-def test_another_package_cannot_take_a_name_that_is_taken(plug_in):
-    (plug_in / "entry_points.txt").write_text(OFFERS.format("cpu"))
+def test_another_package_cannot_take_a_name_that_is_taken(package):
+    package("kitchen", TOASTER, targets={"cpu": "kitchen:Toaster"})
 
-    with pytest.raises(TargetError, match="kitchen offers a target 'cpu', but there"):
+    with pytest.raises(TargetError, match="kitchen offers the target 'cpu', but ther"):
         targets()
+
+
+def test_another_package_may_offer_the_beginning_of_addresses(package):
+    offers = {name: "kitchen:Toaster" for name in ("toast:", "toast:rack:", "adb")}
+    package("kitchen", TOASTER, targets=offers)
+
+    assert get_target("toast:rack:4").name == "toast:rack:4"
+    assert target_class("toast:4") is target_class("adb")
+    assert target_class("adb:R58") is not target_class("adb")
+    with pytest.raises(TargetError, match=r"Unknown target 'toast'. Did you mean"):
+        target_class("toast")
+
+
+def test_a_target_of_the_users_own_is_taken_where_they_type_it(tmp_path, monkeypatch):
+    (tmp_path / "bakery.py").write_text(TOASTER)
+    monkeypatch.chdir(tmp_path)
+    own = "bakery:Toaster"
+
+    device = get_target(own, options={"heat": "high"}, typed=True)
+
+    assert (device.name, device.heat) == (own, "high")
+    assert describe(own).about == "a stand-in toaster"
+    for word in (target_class, get_target):
+        with pytest.raises(TargetError, match="bakery:Toaster names a module, which"):
+            word(own)
+    with pytest.raises(TargetError, match="bakery:BREAD is no target: its class has"):
+        get_target("bakery:BREAD", typed=True)
+
+
+def test_a_table_imports_no_module_that_it_names(tmp_path, monkeypatch):
+    (tmp_path / "stranger.py").write_text("import pathlib; pathlib.Path('x').touch()")
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(TargetError, match="stranger:Cpu names a module, which only"):
+        same_target("stranger:Cpu", {"threads": "1"}, {})
+    assert not (tmp_path / "x").exists()
+
+
+def test_addresses_of_ours_stay_what_they_are_where_they_look_like_modules(tmp_path):
+    assert target_class("adb:emulator", typed=True).__name__ == "Adb"
+    with pytest.raises(TargetError, match="cannot import cpu from"):
+        target_class("cpu:Cpu", typed=True)
 
 
 def test_a_table_opens_the_target_it_was_made_on():

@@ -10,10 +10,10 @@ from tfnas.cli.options import (
     as_json,
     given,
     load_tensorflow,
-    of_device,
     options,
     show,
-    skipping,
+    skip_option,
+    target_options,
 )
 from tfnas.errors import ModelError
 
@@ -27,7 +27,7 @@ from tfnas.errors import ModelError
 @click.option(
     "--warmup", type=Count, default=10, show_default=True, help="Runs before them."
 )
-@options(skipping, of_device, as_json)
+@options(skip_option, target_options, as_json)
 def benchmark(
     models: tuple[Path, ...],
     data: str | None,
@@ -43,16 +43,18 @@ def benchmark(
     from tfnas.targets.registry import get_target
 
     flatbuffers = {str(path): _read(path) for path in models}
-    device = get_target(target, threads=threads, options=given(**device_options))
+    taken = given(**device_options)
+    device = get_target(target, threads=threads, options=taken, typed=True)
     load_tensorflow()
     from tfnas.cli.texts import benchmark_text
     from tfnas.data.load import load
     from tfnas.deploy.benchmark import benchmark as measured
+    from tfnas.latency.rounds import Timing
     from tfnas.tflite.interpreter import TfliteModel
 
     shape = TfliteModel(next(iter(flatbuffers.values()))).input_shape if data else None
-    images = load(data, shape, skip_bad_images) if data else None
-    rows = measured(flatbuffers, device, images, runs=runs, warmup=warmup)
+    images = load(data, shape, skip_bad_images, typed=True) if data else None
+    rows = measured(flatbuffers, device, images, Timing(runs, warmup))
     show(rows, benchmark_text(rows), as_json)
 
 

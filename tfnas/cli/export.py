@@ -10,16 +10,16 @@ from tfnas.cli.options import (
     File,
     OneOf,
     as_json,
-    at_table,
-    gating,
+    gate_options,
     given,
     load_tensorflow,
     make_gates,
-    of_run,
     options,
-    overwriting,
+    overwrite_option,
+    run_option,
     show,
-    skipping,
+    skip_option,
+    table_option,
 )
 from tfnas.errors import SettingsError
 
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     from tfnas.search.run import Run
 
 
-asking = options(
+request_options = options(
     click.option(
         "--budget",
         "budgets",
         multiple=True,
-        help="Price of each op: 0.3,0.5,0.2 or sep_conv_3x3=0.7. Repeatable.",
+        help="Price of each kind of op: 0.3,0.5,0.2 or sep_conv_3x3=0.7. Repeatable.",
     ),
     click.option(
         "--max-latency",
@@ -48,24 +48,23 @@ asking = options(
 
 
 @click.command()
-@options(of_run, asking, at_table, as_json)
+@options(run_option, request_options, table_option, as_json)
 def derive(
-    name: str | None, table_file: Path | None, as_json: bool, **wishes: Any
+    name: str | None, table_file: Path | None, as_json: bool, **wanted: Any
 ) -> None:
     """Show what budgets or limits would give, without training."""
-    run, requests = _run_and_requests(name, **wishes)
+    run, requests = _run_and_requests(name, **wanted)
     load_tensorflow()
     from tfnas.cli.texts import member_line
     from tfnas.family.selector import Selector
-    from tfnas.latency.store import load_table
 
-    selector = Selector(run, load_table(table_file))
+    selector = Selector(run, run.load_other_table(table_file))
     facts = [selector.take(request).facts() for request in requests]
     show(facts, "\n".join(member_line(fact) for fact in facts), as_json)
 
 
 @click.command()
-@options(of_run, asking, at_table)
+@options(run_option, request_options, table_option)
 @click.option(
     "--data",
     help="Dataset, folder, .npz, tfds:NAME or module:function.  "
@@ -84,7 +83,7 @@ def derive(
     help="Precision; auto: int8, trained where that costs accuracy.  [default: auto]",
 )
 @click.option("--qat", is_flag=True, help="Train for an epoch with int8 in the loop.")
-@options(gating, skipping, overwriting, as_json)
+@options(gate_options, skip_option, overwrite_option, as_json)
 def export(
     name: str | None,
     budgets: tuple[str, ...],
@@ -105,6 +104,7 @@ def export(
     **settings: Any,
 ) -> None:
     """Train, quantize and check the networks of budgets or limits."""
+    from tfnas.data.source import Source
     from tfnas.deploy.settings import TrainConfig
 
     gates = make_gates(max_accuracy_drop, max_latency_error, require_full_int8)
@@ -120,14 +120,14 @@ def export(
     load_tensorflow()
     from tfnas.deploy.card import sentence
     from tfnas.deploy.export import export_requested
-    from tfnas.latency.store import load_table
 
-    table = load_table(table_file)
+    source = Source(data, typed=True) if data else run.load_config().source
     cards = export_requested(
-        *(run, requests, chosen),
-        table=table,
-        source=data,
-        skip_bad_images=skip_bad_images,
+        run,
+        requests,
+        chosen,
+        table=run.load_other_table(table_file),
+        source=source.skipping(skip_bad_images),
         overwrite=overwrite,
     )
     text = "\n".join(f"{sentence(card)}\n  {card['folder']}" for card in cards)
@@ -155,6 +155,6 @@ def _run_and_requests(
     times_ms = [parse_quantity(text, MILLISECONDS) for text in latencies]
     run = find_run(Path("runs"), name)
     run.load_config()  # a run of another version says so before its table does
-    ops = run.load_table().space.ops
-    points = [parse_budget(text, ops) for text in budgets]
+    axes = run.load_table().space.axes
+    points = [parse_budget(text, axes) for text in budgets]
     return run, combine(points, times_ms, Limits(**found))

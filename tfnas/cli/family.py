@@ -7,22 +7,22 @@ import click
 from tfnas.cli.options import (
     Count,
     as_json,
-    at_table,
     load_tensorflow,
-    of_run,
     options,
-    overwriting,
+    overwrite_option,
+    run_option,
     show,
+    table_option,
 )
 
 
 @click.command()
-@options(of_run, at_table)
+@options(run_option, table_option)
 @click.option(
     "--points", type=Count, help="Points of the simplex to look at.  [default: 2000]"
 )
 @click.option("--members", type=Count, help="Members to score.  [default: 100]")
-@options(overwriting, as_json)
+@options(overwrite_option, as_json)
 def family(
     name: str | None,
     table_file: Path | None,
@@ -47,13 +47,13 @@ def family(
     load_tensorflow()
     from tfnas.cli.texts import front_text, ranges_text
     from tfnas.family.extremes import space_ranges
-    from tfnas.family.selector import show_family
-    from tfnas.latency.store import load_table
+    from tfnas.family.overview import show_family
+    from tfnas.latency.table_file import read_table
 
-    table = load_table(table_file)
-    if run is None and table is not None:
-        found = space_ranges(table)
+    if run is None and table_file is not None:
+        found = space_ranges(read_table(table_file))
         show(found, ranges_text(found), as_json)
     elif run is not None:
+        table = run.load_other_table(table_file)
         found = show_family(run, table, points, members, overwrite=overwrite)
         show(found, front_text(found), as_json)

@@ -8,7 +8,7 @@ import click
 from tfnas.cli.options import (
     File,
     as_json,
-    gating,
+    gate_options,
     load_tensorflow,
     make_gates,
     options,
@@ -21,7 +21,6 @@ from tfnas.cli.options import (
 @as_json
 def show_file(file: Path, as_json: bool) -> None:
     """Say what a .tflite FILE is: labels, input, architecture, operators."""
-    load_tensorflow()
     from tfnas.cli.texts import described
     from tfnas.tflite.metadata import describe_file
 
@@ -32,14 +31,15 @@ def show_file(file: Path, as_json: bool) -> None:
 @click.command()
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--data", help="Dataset, folder or .npz.  [default: that of the export]")
-@options(gating, as_json)
+@options(gate_options, as_json)
 def validate(folder: Path, data: str | None, as_json: bool, **gates: Any) -> None:
     """Repeat the checks of an exported member's FOLDER."""
     asked = make_gates(**gates)
     load_tensorflow()
     from tfnas.cli.texts import validation_text
+    from tfnas.data.source import Source
     from tfnas.deploy.check import validate as checked
 
-    card = checked(folder, data)
+    card = checked(folder, Source(data, typed=True) if data else None)
     show(card, validation_text(card), as_json)
     asked.require([card])

@@ -33,17 +33,19 @@ def options(*decorators: Callable[[Any], Any]) -> Callable[[Any], Any]:
 as_json = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON document."
 )
-overwriting = click.option("--overwrite", is_flag=True, help="Replace what exists.")
-of_run = click.option(
+overwrite_option = click.option(
+    "--overwrite", is_flag=True, help="Replace what exists."
+)
+run_option = click.option(
     "--run", "name", help="Name of a run, or its folder; newest first."
 )
-at_table = click.option(
+table_option = click.option(
     "--table",
     "table_file",
     type=File,
     help="Table of the device they are for.  [default: that of the search]",
 )
-gating = options(
+gate_options = options(
     click.option(
         "--max-accuracy-drop", type=float, help="Most points lost to quantization."
     ),
@@ -56,7 +58,7 @@ gating = options(
         help="Refuse what is not int8, or not whole on the accelerator.",
     ),
 )
-of_device = options(
+target_options = options(
     click.option("--target", default="cpu", show_default=True, help="Its address."),
     click.option(
         "--threads", type=Count, default=1, show_default=True, help="CPU threads."
@@ -69,8 +71,10 @@ of_device = options(
     click.option("--taskset", help="adb: hexadecimal mask of cores, such as f0."),
     click.option("--delegate", help="ssh, edgetpu@ssh: library there."),
 )
-of_space = click.option("--space", type=File, help="TOML or JSON file of a cell space.")
-skipping = click.option(
+space_option = click.option(
+    "--space", help="TOML or JSON file, a kind such as chain, or module:Class."
+)
+skip_option = click.option(
     "--skip-bad-images",
     is_flag=True,
     help="Leave out images of a folder that cannot be read.",
@@ -82,7 +86,7 @@ def make_gates(
     max_latency_error: float | None,
     require_full_int8: bool,
 ) -> "Gates":
-    """The gates of the options of `gating`."""
+    """The gates that `gate_options` asked for."""
     from tfnas.deploy.gates import Gates
 
     return Gates(

@@ -1,6 +1,5 @@
 """`tfnas profile`."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -11,19 +10,19 @@ from tfnas.cli.options import (
     as_json,
     given,
     load_tensorflow,
-    of_device,
-    of_space,
     options,
-    overwriting,
+    overwrite_option,
     parse_shape,
     show,
-    skipping,
+    skip_option,
+    space_option,
+    target_options,
 )
 from tfnas.errors import SettingsError
 
 
 @click.command()
-@of_space
+@space_option
 @click.option("--input", "shape", help="Height x width x channels, such as 28x28x1.")
 @click.option("--classes", type=int, help="Number of classes.")
 @click.option("--data", help="Images that tell both, whatever --space says of them.")
@@ -40,10 +39,10 @@ from tfnas.errors import SettingsError
 @click.option(
     "--output", type=File, help="Table to write.  [default: tflite_tables/...]"
 )
-@options(of_device, skipping, overwriting, as_json)
+@options(target_options, skip_option, overwrite_option, as_json)
 def profile(
     target: str,
-    space: Path | None,
+    space: str | None,
     shape: str | None,
     classes: int | None,
     data: str | None,
@@ -66,21 +65,23 @@ def profile(
     from tfnas.targets.registry import get_target
 
     chosen = read_space(space, input_shape=parse_shape(shape), num_classes=classes)
-    device = get_target(target, threads=threads, options=given(**device_options))
+    taken = given(**device_options)
+    device = get_target(target, threads=threads, options=taken, typed=True)
     load_tensorflow()
+    from tfnas.cli.texts import table_text
     from tfnas.data.load import load
     from tfnas.latency.profile import profile_to_file
+    from tfnas.latency.rounds import Timing
 
     if data:
-        images = load(data, parse_shape(shape), skip_bad_images)
-        chosen = replace(
-            chosen,
+        images = load(data, parse_shape(shape), skip_bad_images, typed=True)
+        chosen = chosen.changed(
             input_shape=parse_shape(shape) or images.input_shape,
             num_classes=len(images.classes),
         )
         images.require(chosen.input_shape, chosen.num_classes)
     table, path = profile_to_file(
-        chosen, device, output, runs=runs, warmup=warmup, overwrite=overwrite
+        chosen, device, output, timing=Timing(runs, warmup), overwrite=overwrite
     )
     result = {"table": str(path), **table.summary()}
-    show(result, f"{path}: {table.in_words()}", as_json)
+    show(result, f"{path}: {table_text(table)}", as_json)

@@ -12,12 +12,12 @@ from tfnas.cli.options import (
     as_json,
     given,
     load_tensorflow,
-    of_space,
     options,
-    overwriting,
+    overwrite_option,
     parse_shape,
     show,
-    skipping,
+    skip_option,
+    space_option,
 )
 
 
@@ -33,7 +33,7 @@ from tfnas.cli.options import (
     help="What images are resized to, such as 32x32x3.  [default: as the first one]",
 )
 @click.option("--table", "table_file", type=File, help="Latency table to price with.")
-@of_space
+@space_option
 @click.option("--config", type=File, help="TOML file of settings.")
 @click.option("--epochs", type=int, help="Passes over the data.")
 @click.option("--batch-size", type=int, help="Images per step.")
@@ -64,11 +64,11 @@ from tfnas.cli.options import (
 )
 @click.option("--run", "name", help="Name of the run.  [default: DATA-TARGET]")
 @click.option("--resume", is_flag=True, help="Go on with a run, the newest by default.")
-@options(skipping, overwriting, as_json)
+@options(skip_option, overwrite_option, as_json)
 def search(
     shape: str | None,
     table_file: Path | None,
-    space: Path | None,
+    space: str | None,
     config: Path | None,
     name: str | None,
     resume: bool,
@@ -80,16 +80,16 @@ def search(
 ) -> None:
     """Search one family of networks, for all budgets at once."""
     load_tensorflow()
-    from tfnas.workflow import Inputs, Manner, resume_search, start_search
+    from tfnas.workflow import Inputs, Launch, resume_search, start_search
 
-    manner, input_shape = Manner(strategy, keep), parse_shape(shape)
+    launch, input_shape = Launch(strategy, keep), parse_shape(shape)
     if resume:
         others = {"table": table_file, "space": space, "config": config}
         wanted = given(**settings, **others, input=shape, overwrite=overwrite)
-        run = resume_search(name, wanted, manner)
+        run = resume_search(name, wanted, launch)
     else:
         inputs = Inputs(given(**settings), config, table_file, space, name, input_shape)
-        run = start_search(inputs, manner, overwrite=overwrite)
+        run = start_search(inputs, launch, overwrite=overwrite)
     state = run.load_state()
     seconds = state.search_seconds
     result = {"run": str(run.path), "epochs": state.epochs, "search_seconds": seconds}

@@ -2,9 +2,12 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from statistics import median
 from typing import Any
 
 from tfnas.deploy.card import limits_text, sentence
+from tfnas.latency.compare import Comparison
+from tfnas.latency.table import LatencyTable
 
 
 def member_line(facts: Mapping[str, Any]) -> str:
@@ -103,3 +106,42 @@ def validation_text(card: Mapping[str, Any]) -> str:
         for name, said in card["differs"].items()
     ]
     return "\n".join([sentence(card), *(lines or ["  All is as the card says."])])
+
+
+def headline(table: LatencyTable) -> str:
+    """What a table is of, in one line."""
+    shape = "x".join(map(str, table.space.input_shape))
+    return f"{table.kind}, {table.target}, {shape}, {table.date}"
+
+
+def table_text(table: LatencyTable) -> str:
+    """The slowest sites of a table and the error of its calibration, in a few lines."""
+    fit = table.calibration
+    slowest = sorted(table.rows.items(), key=lambda item: -item[1].median_ms)[:5]
+    lines = [f"{row.median_ms:9.4f} ms  {site}" for site, row in slowest]
+    if "error" in table.device:
+        lines.append(f"These are estimates: {table.device['error']}")
+    return (
+        f"{len(table.rows)} sites, the slowest:\n" + "\n".join(lines) + "\n"
+        f"On {len(fit.heldout_measured_ms)} networks not used for the fit: median "
+        f"error {fit.median_error:.1%}, rank correlation {fit.spearman:.3f}"
+    )
+
+
+def comparison_text(compared: Comparison) -> str:
+    """Two tables beside each other: one line a site, and what they amount to."""
+    lines = [f"{ratio:8.2f}  {site}" for site, ratio in compared.ratios.items()]
+    facts = [
+        f"{name}: {first} | {second}"
+        for name, (first, second) in compared.differences.items()
+    ]
+    return "\n".join(
+        [
+            *facts,
+            "Times of the second table over those of the first:",
+            *lines,
+            f"{len(lines)} sites, median ratio "
+            f"{median(compared.ratios.values()):.2f}, rank correlation "
+            f"{compared.spearman:.3f}",
+        ]
+    )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tfnas.data.source import NOT_LOADED, Source
 from tfnas.errors import DataError
 
 Images = NDArray[np.uint8]
@@ -26,6 +27,7 @@ class Dataset:
         classes: Names of the classes.
         flip: Whether a mirrored image still shows its class (not so for digits).
         skipped: Images that could not be read and were left out.
+        source: What it was loaded by.
 
     Raises:
         DataError: If images, labels and classes do not belong together.
@@ -39,6 +41,7 @@ class Dataset:
     classes: tuple[str, ...]
     flip: bool = True
     skipped: int = 0
+    source: Source = NOT_LOADED
 
     def __post_init__(self) -> None:
         for part, x, y in (

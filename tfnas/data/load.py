@@ -2,8 +2,10 @@
 
 import gzip
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +13,13 @@ from numpy.typing import NDArray
 from tfnas.data.arrays import from_arrays, numbers, read_npz
 from tfnas.data.dataset import Dataset
 from tfnas.data.folder import read_folder
-from tfnas.data.function import FUNCTION, read_function
+from tfnas.data.function import read_function
+from tfnas.data.source import Source
 from tfnas.data.tfds import TFDS, read_tfds
 from tfnas.errors import DataError, nearest
+from tfnas.support.plugins import from_module, known, names_module, resolve
+
+GROUP = "tfnas.data"
 
 DEBIAN_FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
 _FASHION = (
@@ -26,6 +32,8 @@ def load(
     source: str,
     input_shape: tuple[int, int, int] | None = None,
     skip_bad_images: bool = False,
+    *,
+    typed: bool = False,
 ) -> Dataset:
     """Load a dataset.
 
@@ -33,30 +41,62 @@ def load(
         source: A key of `DATASETS`; a folder with one sub-folder per class (or with
             `train` and `test` that hold such); an .npz file with `x_train`, `y_train`,
             `x_test`, `y_test`; `tfds:NAME`, where tensorflow-datasets is installed; or
-            `package.module:function`, which returns tf.data. What exists as a folder
-            or a file is that.
+            a function that returns tf.data: `package.module:function`, or its name in
+            the entry-point group `tfnas.data` of another package. What exists as a
+            folder or a file is that.
         input_shape: What images are resized to; the shape of the first one by default.
             Those of `DATASETS` and .npz files keep their shape.
         skip_bad_images: Leave out images of a folder that cannot be read.
+        typed: Whether the user typed the source, or it stands in their own run folder:
+            `package.module:function` imports any module, which a file that came from
+            elsewhere must not.
 
     Raises:
         DataError: If it is unknown, unreadable, or a class has no images.
     """
-    path = Path(source)
-    if source in DATASETS:
-        return DATASETS[source]()
+    return load_source(Source(source, skip_bad_images, typed), input_shape)
+
+
+def load_source(
+    source: Source, input_shape: tuple[int, int, int] | None = None
+) -> Dataset:
+    """Load a dataset by what settings or a card remember of it, as `load` does."""
+    return replace(_read(source, input_shape), source=source)
+
+
+def _read(source: Source, shape: tuple[int, int, int] | None) -> Dataset:
+    text, path = source.text, Path(source.text)
+    if text in DATASETS:
+        return DATASETS[text]()
     if path.suffix == ".npz" and path.is_file():
         return read_npz(path)
     if path.is_dir():
-        return read_folder(path, input_shape, skip_bad_images)
-    if source.startswith(TFDS):
-        return read_tfds(source, input_shape)
-    if FUNCTION.fullmatch(source):
-        return read_function(source, input_shape)
-    raise DataError(
-        f"No dataset, folder or .npz file {source!r}. {nearest(source, [*DATASETS])}, "
-        f"{TFDS}NAME, package.module:function"
-    )
+        return read_folder(path, shape, source.skip_bad_images)
+    if text.startswith(TFDS):
+        return read_tfds(text, shape)
+    return read_function(text, _function(text, source.typed), shape)
+
+
+def _function(source: str, typed: bool) -> Any:
+    """The function that a source names.
+
+    Raises:
+        DataError: If it names none, or a module where that is not allowed.
+    """
+    names = known(DATASETS, GROUP, DataError)
+    if source in names:
+        return resolve(source, DATASETS, GROUP, DataError)
+    if not names_module(source):
+        raise DataError(
+            f"No dataset, folder or .npz file {source!r}. {nearest(source, names)}, "
+            f"{TFDS}NAME, package.module:function"
+        )
+    if not typed:
+        raise DataError(
+            f"{source} imports a module, which only you may ask for: if you trust it, "
+            f"type --data {source}"
+        )
+    return from_module(source, DataError)
 
 
 def _from_keras(name: str, classes: tuple[str, ...], flip: bool) -> Dataset:

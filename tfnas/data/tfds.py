@@ -25,8 +25,8 @@ def read_tfds(source: str, shape: Shape | None = None) -> Dataset:
         shape: What images are resized to; the shape of the first one by default.
 
     Raises:
-        DataError: If tensorflow-datasets is not installed, the dataset cannot be had,
-            or it has no images with one class each.
+        DataError: If tensorflow-datasets is not installed, or the dataset is not
+            available or has no images with one class each.
     """
     try:
         tfds = import_module("tensorflow_datasets")
@@ -60,7 +60,7 @@ def _refusals(source: str) -> Iterator[None]:
     except (ImportError, OSError, ValueError, AssertionError) as error:
         first, *_ = [*str(error).splitlines(), type(error).__name__]
         raise DataError(
-            f"{source} cannot be had: {shorten(first, 200)} (names stand at "
+            f"{source} is not available: {shorten(first, 200)} (see "
             "https://www.tensorflow.org/datasets/catalog)"
         ) from error
 

@@ -12,7 +12,7 @@ from tfnas.data.dataset import Dataset
 from tfnas.errors import DataError, ModelError
 from tfnas.latency.device import memory_facts
 from tfnas.latency.journal import Journal
-from tfnas.latency.rounds import measure
+from tfnas.latency.rounds import TIMING, Timing, measure
 from tfnas.targets.measurement import UNUSABLE, Measurement
 from tfnas.targets.target import Target
 from tfnas.tflite.graph import graph
@@ -25,9 +25,7 @@ def benchmark(
     models: Mapping[str, bytes],
     device: Target,
     data: Dataset | None = None,
-    *,
-    runs: int = 50,
-    warmup: int = 10,
+    timing: Timing = TIMING,
 ) -> list[dict[str, Any]]:
     """Measure models in turn, in rounds, so that none has the device's best moment.
 
@@ -35,8 +33,7 @@ def benchmark(
         models: Each with a name; compiled for the device here if it has a compiler.
         device: Where.
         data: Gives test images; without it accuracy is null.
-        runs: Timed runs of a model in each round.
-        warmup: Runs before them.
+        timing: Runs of a model in each round.
 
     Returns:
         One row for each model, in their order.
@@ -50,8 +47,7 @@ def benchmark(
         for name, model in models.items():
             _require(name, model, data)
     makers = {name: partial(bytes, model) for name, model in models.items()}
-    book, rng = Journal(None, {}), random.Random(0)
-    timed = measure(makers, device, book, runs=runs, warmup=warmup, rng=rng)
+    timed = measure(makers, device, Journal(None, {}), timing, random.Random(0))
     return [
         {
             "model": name,
@@ -102,7 +98,7 @@ def _placed(
     model: bytes, ops: list[str], device: Target, timed: Measurement
 ) -> dict[str, int | None]:
     """How many operators the accelerator takes, and how many are left to the CPU."""
-    if not device.suffix:
+    if not device.traits.suffix:
         return {"accelerator_ops": 0, "cpu_ops": len(ops)}
     if UNUSABLE in timed.flags and not timed.median_ms:
         return {"accelerator_ops": None, "cpu_ops": None}  # its compiler refuses it

@@ -1,4 +1,4 @@
-"""A .tflite on test images and on its device: accuracy, times, memory."""
+"""A member on test images and on its device: accuracy, times, memory."""
 
 from pathlib import Path
 from typing import Any
@@ -7,24 +7,25 @@ import keras
 
 from tfnas.data.batches import in_order
 from tfnas.data.dataset import Dataset
-from tfnas.data.load import load
-from tfnas.errors import RunError
+from tfnas.data.load import load_source
+from tfnas.data.source import Source
+from tfnas.deploy.handover import read_export
+from tfnas.deploy.quantize import Deployed
 from tfnas.latency.device import Place, latency_facts, memory_facts, on_target
 from tfnas.networks.convert import INT8
 from tfnas.networks.evaluate import accuracy
-from tfnas.support.files import read_json
 from tfnas.targets.measurement import UNSTABLE
-from tfnas.tflite.graph import check_int8
 from tfnas.tflite.interpreter import tflite_accuracy
 
 
 def check(
-    flatbuffer: bytes, place: Place, data: Dataset
+    model: keras.Model, deployed: Deployed, place: Place, data: Dataset
 ) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """Everything about a .tflite that a card says and that can be seen again.
+    """Everything about a member that a card says and that can be seen again.
 
     Args:
-        flatbuffer: The model.
+        model: The trained member.
+        deployed: What was made of it.
         place: Its device.
         data: Gives the test images.
 
@@ -32,12 +33,14 @@ def check(
         Fields of the card; and what the device's compiler made of the model, by file
         name.
     """
+    flatbuffer = deployed.flatbuffer
     timed, compiled = on_target(flatbuffer, place)
+    right = tflite_accuracy(flatbuffer, in_order(data.x_test, data.y_test))
     facts = {
+        "float_accuracy": accuracy(model, in_order(data.x_test, data.y_test)),
+        "int8_accuracy": right if deployed.precision == INT8 else None,
         "size_bytes": len(flatbuffer),
-        "tflite_accuracy": tflite_accuracy(
-            flatbuffer, in_order(data.x_test, data.y_test)
-        ),
+        "tflite_accuracy": right,
         "test_images": len(data.x_test),
         **latency_facts(timed, place.kind),
         **memory_facts(flatbuffer, timed),
@@ -49,7 +52,7 @@ def check(
 _NOISY = ("measured_latency_ms", "peak_memory_bytes")
 
 
-def validate(folder: Path, source: str | None = None) -> dict[str, Any]:
+def validate(folder: Path, source: Source | None = None) -> dict[str, Any]:
     """Repeat the checks of an export.
 
     Args:
@@ -64,21 +67,12 @@ def validate(folder: Path, source: str | None = None) -> dict[str, Any]:
         RunError: If the folder holds no export, or a file of it is missing.
         ModelError: If the model is called int8 and is not.
     """
-    card: dict[str, Any] = read_json(folder / "card.json", "card", RunError)
-    try:
-        flatbuffer = (folder / card["file"]).read_bytes()
-    except OSError as error:
-        raise RunError(f"{folder} lacks {card['file']}: export it again.") from error
-    if card["precision"] == INT8:
-        check_int8(flatbuffer)
+    card, deployed = read_export(folder)
     model = keras.models.load_model(folder / "model.keras")
-    shape, skips = model.input_shape[1:], card["skip_bad_images"]
-    data = load(source or card["source"], shape, skips)
+    wanted = (source or Source(card["source"])).skipping(card["skip_bad_images"])
+    data = load_source(wanted, model.input_shape[1:])
     place = Place(card["target"], card["table_kind"], card["device"], card["reach"])
-    seen, _ = check(flatbuffer, place, data)
-    seen["float_accuracy"] = accuracy(model, in_order(data.x_test, data.y_test))
-    if card["precision"] == INT8:
-        seen["int8_accuracy"] = seen["tflite_accuracy"]
+    seen, _ = check(model, deployed, place, data)
     differs = {
         name: card[name]
         for name, value in seen.items()

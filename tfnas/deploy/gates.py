@@ -10,7 +10,7 @@ from tfnas.targets.measurement import CPU_FALLBACK, UNUSABLE
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gates:
-    """Conditions on a card; None and false ask for nothing.
+    """Conditions on a card; one that is None or False is not checked.
 
     Attributes:
         accuracy_drop: Most points of accuracy, in per cent, from float to .tflite.
@@ -66,6 +66,3 @@ class Gates:
         ]
         if broken:
             raise GateError(". ".join(broken))
-
-
-NO_GATES = Gates()

@@ -17,6 +17,7 @@ from tfnas.spaces.architecture import Architecture
 from tfnas.support.progress import say
 from tfnas.tflite.graph import check_int8
 from tfnas.tflite.interpreter import tflite_accuracy
+from tfnas.tflite.traits import PLAIN, Traits
 
 AWARE = "qat"
 _SAMPLE = 2000
@@ -48,7 +49,7 @@ def deploy(
     data: Dataset,
     config: TrainConfig,
     *,
-    per_tensor_dense: bool = False,
+    traits: Traits = PLAIN,
 ) -> Deployed:
     """Convert a member as the settings say; the test set is not looked at.
 
@@ -60,20 +61,19 @@ def deploy(
         architecture: What it is.
         data: Gives training images.
         config: Says how.
-        per_tensor_dense: What the target asks of dense layers.
+        traits: Of the device it is for.
 
     Raises:
         ModelError: If int8 was asked for, and an op or a tensor stayed float.
-        SettingsError: If training with int8 was asked for and cannot be had.
+        SettingsError: If training with int8 was asked for and is not available.
     """
     if config.quantize in FLOATS:
         flatbuffer = quantize(model, data, precision=config.quantize)
         how = "post-training" if config.quantize == "dynamic" else "none"
         return Deployed(flatbuffer, config.quantize, how)
     if config.quantize != AWARE:
-        flatbuffer = quantize(
-            model, data, config.seed, per_tensor_dense=per_tensor_dense
-        )
+        flatbuffer = quantize(model, data, config.seed, traits=traits)
+        check_int8(flatbuffer, architecture.space.tflite_ops)
         if config.quantize == INT8 or not _costs_too_much(
             model, flatbuffer, data, config
         ):
@@ -84,8 +84,11 @@ def deploy(
     )
 
     flatbuffer = fine_tune(
-        *(model, architecture, data, config),
-        per_tensor_dense=per_tensor_dense,
+        model,
+        architecture,
+        data,
+        config,
+        traits=traits,
         callbacks=[training_progress("Train with int8", EPOCHS)],
     )
     return Deployed(flatbuffer, INT8, "quantization-aware")
@@ -101,7 +104,7 @@ def _costs_too_much(
     lacks = missing_for_qat()
     say(
         f"Int8 costs {lost:.2f} points on training images. "
-        + (f"Left so: {lacks}" if lacks else "Training on with int8 in the loop")
+        + (f"Kept as it is: {lacks}" if lacks else "Training on with int8 in the loop")
     )
     return not lacks
 
@@ -132,7 +135,7 @@ def quantize(
     seed: int = 0,
     *,
     precision: str = INT8,
-    per_tensor_dense: bool = False,
+    traits: Traits = PLAIN,
 ) -> bytes:
     """Convert after training; int8 gets its ranges from training images.
 
@@ -141,14 +144,12 @@ def quantize(
         data: Gives the images.
         seed: Chooses them.
         precision: `int8`, `dynamic`, `float16` or `float32`.
-        per_tensor_dense: See `convert_int8`; the target says whether it needs it.
+        traits: Of the device it is for.
 
     Raises:
-        ModelError: If int8 was asked for, and an op or a tensor stayed float.
+        ModelError: If int8 was asked for, and an op has no int8 kernel.
     """
     if precision != INT8:
         return convert_float(model, precision)
     images = calibration_images(data, seed=seed)
-    flatbuffer = convert_int8(model, images, per_tensor_dense=per_tensor_dense)
-    check_int8(flatbuffer)
-    return flatbuffer
+    return convert_int8(model, images, traits=traits)

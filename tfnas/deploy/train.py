@@ -1,7 +1,9 @@
 """Training one member, from the supernet's weights or from scratch."""
 
 import math
+import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -9,10 +11,13 @@ import keras
 from tfnas.data.batches import batches
 from tfnas.data.dataset import Dataset
 from tfnas.deploy.settings import TrainConfig
+from tfnas.errors import RunError
 from tfnas.networks.build import build
 from tfnas.networks.fast_layers import fast_layers
+from tfnas.networks.fit import training_progress
 from tfnas.networks.weights import Weights, inherit, recalibrate
 from tfnas.spaces.architecture import Architecture
+from tfnas.support.files import read_json, replace_file, write_json
 
 _MOMENTUM = 0.9
 _RECALIBRATION_STEPS = 100
@@ -46,7 +51,7 @@ def train_member(
     if weights is not None:
         inherit(fast, weights, architecture)
     if config.epochs:
-        _fit(fast, data, config, callbacks)
+        fit(fast, data, config, range(config.epochs), callbacks)
     else:  # training would measure batch norm's statistics on the way
         recalibrate(fast, _recalibration_batches(data, config))
     model = build(architecture)
@@ -54,42 +59,106 @@ def train_member(
     return model
 
 
-def _recalibration_batches(data: Dataset, config: TrainConfig) -> Any:
-    size = min(config.batch_size, len(data.x_train))
-    epochs = range(math.ceil(_RECALIBRATION_STEPS / (len(data.x_train) // size)))
-    seen = batches(
-        *(data.x_train, data.y_train, size),
-        seed=config.seed,
-        flip=data.flip,
-        epochs=epochs,
+def train_in(
+    scratch: Path,
+    architecture: Architecture,
+    data: Dataset,
+    config: TrainConfig,
+    weights: Weights | None,
+) -> tuple[keras.Model, float]:
+    """Train a member with a folder that lets it go on where it was interrupted.
+
+    Args:
+        scratch: The folder: keeps each whole epoch, then the trained member.
+        architecture: The member.
+        data: Gives the training set.
+        config: Epochs, rates and seed.
+        weights: Where to start from; fresh weights where None.
+
+    Returns:
+        What `train_member` returns, and the seconds that it took.
+    """
+    kept, clock = scratch / "model.keras", scratch / "seconds.json"
+    if clock.exists():
+        return keras.models.load_model(kept), read_json(clock, "clock", RunError)
+    backup = scratch / "epochs"
+    backup.mkdir(parents=True, exist_ok=True)
+    progress = training_progress("Train", config.epochs)
+    began = time.monotonic()
+    model = train_member(
+        architecture,
+        data,
+        config,
+        weights=weights,
+        callbacks=[keras.callbacks.BackupAndRestore(str(backup)), progress],
     )
-    return seen.take(_RECALIBRATION_STEPS)
+    seconds = time.monotonic() - began
+    replace_file(kept, model.save)
+    write_json(clock, seconds)
+    return model, seconds
 
 
-def _fit(
-    model: Any, data: Dataset, config: TrainConfig, callbacks: Sequence[Any]
+def fit(
+    model: Any,
+    data: Dataset,
+    config: TrainConfig,
+    epochs: range,
+    callbacks: Sequence[Any] = (),
+    *,
+    library: Any = keras,
 ) -> None:
-    size = min(config.batch_size, len(data.x_train))
-    steps = len(data.x_train) // size
-    rate = keras.optimizers.schedules.CosineDecay(config.lr, steps * config.epochs)
+    """Train a classifier on the whole training set.
+
+    SGD with Nesterov's momentum steps by a rate that a cosine anneals to 0 (SGDR,
+    https://arxiv.org/abs/1608.03983, without restarts).
+
+    Args:
+        model: A model of `library`, images to logits; it is compiled here.
+        data: Gives the training set.
+        config: Images per step, highest rate, weight decay and seed.
+        epochs: Which epochs, counted from 0: their numbers decide order and noise.
+        callbacks: Callbacks of `library`.
+        library: `keras`, or `tf_keras` for a model of Keras 2.
+    """
+    steps = steps_of_epoch(data, config)
+    rate = library.optimizers.schedules.CosineDecay(config.lr, steps * len(epochs))
     model.compile(
-        keras.optimizers.SGD(
+        library.optimizers.SGD(
             rate, momentum=_MOMENTUM, nesterov=True, weight_decay=config.weight_decay
         ),
-        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        library.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
     )
-    seen = batches(
-        *(data.x_train, data.y_train, size),
-        seed=config.seed,
-        flip=data.flip,
-        epochs=range(config.epochs),
-    )
     model.fit(
-        seen,
-        epochs=config.epochs,
+        _batches(data, config, epochs),
+        epochs=len(epochs),
         steps_per_epoch=steps,
         shuffle=False,
         verbose=0,
         callbacks=[*callbacks],
     )
+
+
+def steps_of_epoch(data: Dataset, config: TrainConfig) -> int:
+    """Steps of one pass over the training set, without the last partial batch."""
+    return len(data.x_train) // _batch_size(data, config)
+
+
+def _batch_size(data: Dataset, config: TrainConfig) -> int:
+    return min(config.batch_size, len(data.x_train))
+
+
+def _batches(data: Dataset, config: TrainConfig, epochs: range) -> Any:
+    return batches(
+        data.x_train,
+        data.y_train,
+        _batch_size(data, config),
+        seed=config.seed,
+        flip=data.flip,
+        epochs=epochs,
+    )
+
+
+def _recalibration_batches(data: Dataset, config: TrainConfig) -> Any:
+    epochs = math.ceil(_RECALIBRATION_STEPS / steps_of_epoch(data, config))
+    return _batches(data, config, range(epochs)).take(_RECALIBRATION_STEPS)

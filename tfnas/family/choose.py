@@ -51,7 +51,7 @@ def best_within(
     for member in ranked(scores, images):
         if passes(member):
             return member, passes.points[member]
-    raise passes.refusal or LimitError(_impossible(goal, family.table, limits))
+    raise passes.last_error or LimitError(_impossible(goal, family.table, limits))
 
 
 class _Checked:
@@ -59,12 +59,12 @@ class _Checked:
 
     Attributes:
         points: Of every member the point that gave it.
-        refusal: Why the last one that did not pass did not.
+        last_error: Why the last member that failed did so.
     """
 
     def __init__(self, check: Check, points: Mapping[Architecture, Budget]) -> None:
         self.points = {**points}
-        self.refusal: LimitError | None = None
+        self.last_error: LimitError | None = None
         self._check = check
         self._known: dict[Architecture, bool] = {}
 
@@ -74,7 +74,7 @@ class _Checked:
                 self._check(member, self.points[member])
                 self._known[member] = True
             except LimitError as error:
-                self._known[member], self.refusal = False, error
+                self._known[member], self.last_error = False, error
         return self._known[member]
 
 

@@ -12,13 +12,14 @@ from tfnas.errors import SettingsError, TableError
 from tfnas.latency.table import LatencyTable
 from tfnas.networks.counts import count_params
 from tfnas.spaces.architecture import Architecture, random_architecture
-from tfnas.spaces.cell import CellSpace
+from tfnas.spaces.ops import find_op
+from tfnas.spaces.space import Space
 
 
 def fastest(table: LatencyTable) -> Architecture:
-    """The fastest network that moves of whole states lead to, from any op everywhere.
+    """The fastest network that joint moves lead to, from any op wherever it may stand.
 
-    Edges of one state may share an op and the sums after it, so all edges from a state
+    Choices that may share what they run, such as the edges of one state of a cell,
     take another op together, until no such move helps.
 
     Raises:
@@ -36,7 +37,7 @@ def fastest(table: LatencyTable) -> Architecture:
     while True:
         moves = [
             network
-            for here in _from_one_state(space)
+            for here in _together(space)
             for op in range(len(space.ops))
             if usable[here, op].all()
             and (network := _network(space, np.where(here, op, best.indices)))
@@ -54,14 +55,14 @@ def _least(
     return networks[int(np.argmin(times))], min(times)
 
 
-def _from_one_state(space: CellSpace) -> list[NDArray[np.bool_]]:
-    """The choices that start from each state of each kind of cell, as masks."""
-    starts = [(choice.kind, choice.source) for choice in space.choices]
-    return [np.array([one == start for one in starts]) for start in sorted({*starts})]
+def _together(space: Space) -> list[NDArray[np.bool_]]:
+    """Choices worth changing at once, as masks."""
+    every = np.arange(len(space.choices))
+    return [np.isin(every, choices) for choices in space.together()]
 
 
-def _network(space: CellSpace, indices: Any) -> Architecture | None:
-    """The network of these ops; None where `none` cuts every path."""
+def _network(space: Space, indices: Any) -> Architecture | None:
+    """The network of these ops; None where they make none."""
     try:
         return Architecture(space, tuple(map(int, indices)))
     except SettingsError:
@@ -69,8 +70,8 @@ def _network(space: CellSpace, indices: Any) -> Architecture | None:
 
 
 def slowest(table: LatencyTable) -> Architecture:
-    """The network of the ops that take longest, each at its choice; `none` is last."""
-    empty = [op == "none" for op in table.space.ops]
+    """The network of the ops that take longest, each at its choice; empty ones last."""
+    empty = [find_op(op).chain is None for op in table.space.ops]
     costs = np.where(table.usable(), table.matrix() - empty, -np.inf)
     return Architecture(table.space, tuple(map(int, np.argmax(costs, axis=1))))
 

@@ -11,14 +11,15 @@ import numpy as np
 from tfnas.errors import RunError, SettingsError
 from tfnas.family.member import priced
 from tfnas.latency.table import LatencyTable
-from tfnas.search.derive import sweep
+from tfnas.search.derive import POINTS, derive, sweep
 from tfnas.search.search import NEVER, Search
 from tfnas.spaces.architecture import Architecture
 from tfnas.spaces.simplex import Budget, check_budget
-from tfnas.support.files import read_json, write_json
+from tfnas.support.files import read_json, refuse_overwrite, write_json
 from tfnas.support.progress import bar
 
 SCHEMA = 1
+SCORED = 100
 Score = Callable[[Architecture], float]
 
 
@@ -90,15 +91,42 @@ class Family:
                 (Architecture(space, tuple(row["indices"])), row)
                 for row in data["members"]
             ]
-            members = {a: check_budget(row["budget"], space.ops) for a, row in rows}
+            members = {a: check_budget(row["budget"], space.axes) for a, row in rows}
             scores = {a: row["score"] for a, row in rows if row["score"] is not None}
             return cls(table, data["points"], members, scores)
         except (KeyError, TypeError, SettingsError) as error:
             raise RunError(f"{path} is damaged: {error}. Delete it.") from error
 
 
+def kept_family(
+    path: Path, table: LatencyTable, points: int | None, scored: int | None
+) -> Family | None:
+    """The family of a file, where it is the one that is asked for; None without a file.
+
+    Args:
+        path: The file.
+        table: The prices.
+        points: Points of the simplex that it must have looked at; None for any number.
+        scored: Members that it must have scored.
+
+    Raises:
+        TfnasError: If the file holds another family.
+    """
+    if not path.exists():
+        return None
+    kept = Family.load(path, table)
+    asked = (points or kept.points, scored or len(kept.scores))
+    if asked != (kept.points, len(kept.scores)):
+        refuse_overwrite(path, overwrite=False)
+    return kept
+
+
 def find_family(
-    search: Search, table: LatencyTable, score: Score, *, points: int, scored: int
+    search: Search,
+    table: LatencyTable,
+    score: Score,
+    points: int | None = None,
+    scored: int | None = None,
 ) -> Family:
     """Sweep the simplex, and score members evenly from the fastest to the slowest.
 
@@ -107,12 +135,13 @@ def find_family(
         table: Prices of the device that members are for; an op that it bars is taken
             by none.
         score: Accuracy of a member.
-        points: Points of the simplex to look at.
-        scored: Members to score.
+        points: Points of the simplex to look at, 2,000 by default.
+        scored: Members to score, 100 by default.
     """
+    points = points or POINTS
     members = sweep(search.space, logits_for(search, table), points)
     family = Family(table, points, members, {})
-    count = min(scored, len(members))
+    count = min(scored or SCORED, len(members))
     picks = np.unique(np.linspace(0, len(members) - 1, count).round().astype(int))
     scores = {}
     with bar(len(picks), f"Scoring {len(picks)} of {len(members)} members") as progress:
@@ -147,3 +176,9 @@ def front(costs: Sequence[float], scores: Sequence[float]) -> list[int]:
             best = scores[index]
             kept.append(index)
     return kept
+
+
+def member_at(search: Search, table: LatencyTable, budget: Budget) -> Architecture:
+    """The member at a point, with no op that the device of a table bars."""
+    logits = logits_for(search, table)(np.array([budget], np.float32))
+    return derive(search.space, logits[0])

@@ -53,13 +53,13 @@ class Member:
         architecture, table = self.architecture, self.table
         space, priced_for = architecture.space, {"target": table.target, **table.device}
         return {
-            "budget": dict(zip(space.ops, self.budget, strict=True)),
-            "budget_means": describe_budget(self.budget, space.ops),
+            "budget": dict(zip(space.axes, self.budget, strict=True)),
+            "budget_means": describe_budget(self.budget, space.axes),
             "limits": self.limits.given,
             "repaired_choices": self.repaired,
             "architecture": architecture.to_dict()["ops"],
             "op_counts": architecture.op_counts,
-            "op_params": sum(op_params(site) for site in architecture.sites),
+            "op_params": sum(map(op_params, architecture.entries)),
             "macs": count_macs(build(architecture)),
             **priced(architecture, table),
             "target": table.target,
@@ -102,8 +102,8 @@ def untrained_bytes(member: Member, precision: str = INT8) -> dict[str, Any]:
     if precision in FLOATS:
         flatbuffer = convert_float(build(architecture), precision)
     else:
-        one_scale = target_class(place.target).per_tensor_dense
-        flatbuffer = network_model(architecture, per_tensor_dense=one_scale)
+        traits = target_class(place.target).traits
+        flatbuffer = network_model(architecture, traits=traits)
     # A vendor's compiler tells memory; what is measured on a device tells none.
     compiles = place.kind == "vendor-estimate"
     timed = on_target(flatbuffer, place)[0] if compiles else None

@@ -3,13 +3,14 @@
 import math
 from collections.abc import Callable
 
-from tfnas.errors import SettingsError
+from tfnas.errors import LimitError, SettingsError
+from tfnas.family.extremes import fastest
 from tfnas.family.limits import Limits
 from tfnas.family.member import priced
 from tfnas.latency.table import LatencyTable
 from tfnas.search.derive import differences
 from tfnas.spaces.architecture import Architecture
-from tfnas.spaces.ops import WEIGHTLESS_OPS
+from tfnas.spaces.ops import find_op
 
 
 def usage_of(limits: Limits, table: LatencyTable) -> Callable[[Architecture], float]:
@@ -58,6 +59,19 @@ def repaired(
     return member
 
 
+def near(member: Architecture, limits: Limits, table: LatencyTable) -> Architecture:
+    """The member itself where it keeps the limits, else it repaired.
+
+    Raises:
+        LimitError: If no network near it keeps them.
+    """
+    found = repaired(member, usage_of(limits, table), fastest(table))
+    if found is None:
+        limits.require(priced(member, table), "The member at this budget")
+        raise LimitError("No network near this budget keeps the limits.")
+    return found
+
+
 def _towards(
     goal: Architecture, member: Architecture, usage: Callable[[Architecture], float]
 ) -> Architecture | None:
@@ -78,8 +92,8 @@ def _towards(
 def _burden(
     member: Architecture, usage: Callable[[Architecture], float]
 ) -> tuple[float, int]:
-    """Usage, and the pools: one of several pools of a state costs nothing to lose."""
-    return usage(member), sum(op in WEIGHTLESS_OPS for op in member.ops)
+    """Usage, and ops that merge: one of several equal ones costs nothing to lose."""
+    return usage(member), sum(find_op(op).merges for op in member.ops)
 
 
 def single_changes(architecture: Architecture) -> list[Architecture]:
@@ -93,5 +107,5 @@ def single_changes(architecture: Architecture) -> list[Architecture]:
                 try:
                     found.append(Architecture(architecture.space, tuple(indices)))
                 except SettingsError:
-                    continue  # it would cut every path
+                    continue  # it makes no network
     return found

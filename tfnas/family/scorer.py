@@ -7,7 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfnas.data.batches import scale
-from tfnas.data.dataset import Images, Labels
+from tfnas.data.dataset import Dataset
+from tfnas.data.halves import search_halves
 from tfnas.search.search import Search
 from tfnas.spaces.architecture import Architecture
 
@@ -23,15 +24,17 @@ class Scorer:
 
     Args:
         search: A trained search.
-        held_out: Images, 0..255, and classes that the search has not seen; the first
-            1,000 are looked at.
+        data: What it was given; of the images that it held out the first 1,000 are
+            looked at.
 
     Attributes:
         images: How many are looked at.
     """
 
-    def __init__(self, search: Search, held_out: tuple[Images, Labels]) -> None:
-        x, y = held_out[0][:IMAGES], held_out[1][:IMAGES]
+    def __init__(self, search: Search, data: Dataset) -> None:
+        config = search.config
+        held_out = search_halves(data, config.batch_size, config.seed).held_out
+        x, y = (part[:IMAGES] for part in held_out)
         parts = range(0, len(x), _BATCH)
         self.images = len(x)
         self._search = search

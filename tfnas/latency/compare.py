@@ -34,24 +34,6 @@ class Comparison:
             "differences": dict(self.differences),
         }
 
-    def in_words(self) -> str:
-        """One line a site, and what they amount to."""
-        lines = [f"{ratio:8.2f}  {site}" for site, ratio in self.ratios.items()]
-        facts = [
-            f"{name}: {first} | {second}"
-            for name, (first, second) in self.differences.items()
-        ]
-        return "\n".join(
-            [
-                *facts,
-                "Times of the second table over those of the first:",
-                *lines,
-                f"{len(lines)} sites, median ratio "
-                f"{median(self.ratios.values()):.2f}, rank correlation "
-                f"{self.spearman:.3f}",
-            ]
-        )
-
 
 def compare(first: LatencyTable, second: LatencyTable) -> Comparison:
     """Set two tables beside each other, site by site.
@@ -112,7 +94,7 @@ def merge(first: LatencyTable, second: LatencyTable) -> LatencyTable:
     ops = tuple(dict.fromkeys((*first.space.ops, *second.space.ops)))
     return replace(
         newer,
-        space=replace(newer.space, ops=ops),
+        space=newer.space.changed(ops=ops),
         rows={**older.rows, **newer.rows},
         calibration=_recalibrated([older, newer], newer.skeleton_ms),
     )

@@ -55,8 +55,8 @@ def on_target(
     except TargetError as error:
         say(f"Latency is not measured: {error}")
         return None, {}
-    files = {f"model_int8_{device.suffix}.tflite": compiled} if device.suffix else {}
-    return timed, files
+    suffix = device.traits.suffix
+    return timed, {f"model_int8_{suffix}.tflite": compiled} if suffix else {}
 
 
 def latency_facts(timed: Measurement | None, kind: str) -> dict[str, Any]:

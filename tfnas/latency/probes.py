@@ -9,9 +9,11 @@ from tfnas.errors import ModelError
 from tfnas.networks.build import build
 from tfnas.networks.convert import convert_int8
 from tfnas.spaces.architecture import Architecture
-from tfnas.spaces.ops import op_chain, run
+from tfnas.spaces.ops import find_op, run
 from tfnas.spaces.site import SUM, Site
+from tfnas.spaces.space import DEPLOYABLE
 from tfnas.tflite.graph import check_int8
+from tfnas.tflite.traits import PLAIN, Traits
 
 # A compiler that packs weights gives the same cycles for the same weights only.
 _WEIGHTS_SEED = 0
@@ -30,10 +32,10 @@ def site_model(site: Site, times: int = 1) -> bytes:
 
     Args:
         site: The op and its shapes.
-        times: How often it is in the model: one after another where it keeps its
-            input's shape; else side by side and summed, each on an input of its own
-            (the converter would keep one of equal pools of one input), which a `step`
-            makes of the one before.
+        times: How many copies of it are in the model. Where it keeps its input's
+            shape, each runs on the output of the one before. Elsewhere they run side
+            by side and are summed; each has its own input, made by a `step` from the
+            one before, because the converter keeps one of equal pools on one input.
 
     Raises:
         ModelError: If it converts to other ops than its layers announce.
@@ -44,7 +46,9 @@ def site_model(site: Site, times: int = 1) -> bytes:
     flatbuffer = convert_int8(model, _noise(image.shape[1:]))
     kinds = [type(layer).__name__ for layer in model.layers]
     announced = sorted(_CONVERTED[kind] for kind in kinds if kind in _CONVERTED)
-    if sorted(found := check_int8(flatbuffer)) != announced:
+    own = () if site.op == SUM else find_op(site.op).tflite
+    found = check_int8(flatbuffer, DEPLOYABLE.union(own))
+    if sorted(op for op in found if op not in own) != announced:
         raise ModelError(f"{site} converts to {found}, expected {announced}")
     return flatbuffer
 
@@ -56,7 +60,7 @@ def step(site: Site) -> Site:
 
 
 def _repeated(site: Site, times: int, x: Any) -> Any:
-    if site.stride == 1:
+    if site.keeps_shape:
         for number in range(times):
             x = _run(site, f"site{number}", x)
         return x
@@ -70,12 +74,12 @@ def _repeated(site: Site, times: int, x: Any) -> Any:
 def _run(site: Site, name: str, x: Any) -> Any:
     if site.op == SUM:
         return keras.layers.Add(name=name)([x, x])
-    return run(op_chain(site.op, keras.layers, site.out_channels, site.stride, name), x)
+    op = find_op(site.op)
+    chain = op.chain(keras.layers, site.slot, f"{name}_{op.name}") if op.chain else []
+    return run(chain, x)
 
 
-def network_model(
-    architecture: Architecture, *, per_tensor_dense: bool = False
-) -> bytes:
+def network_model(architecture: Architecture, *, traits: Traits = PLAIN) -> bytes:
     """The int8 model of a whole network with fresh weights.
 
     Its batch norms have seen noise, or values would shrink from layer to layer until an
@@ -89,8 +93,8 @@ def network_model(
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = 0.0
     model(images, training=True)
-    flatbuffer = convert_int8(model, images, per_tensor_dense=per_tensor_dense)
-    check_int8(flatbuffer)
+    flatbuffer = convert_int8(model, images, traits=traits)
+    check_int8(flatbuffer, architecture.space.tflite_ops)
     return flatbuffer
 
 

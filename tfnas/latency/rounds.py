@@ -3,7 +3,7 @@
 import math
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,19 +14,32 @@ from tfnas.targets.measurement import REFUSED, UNSTABLE, Measurement
 from tfnas.targets.target import Target
 
 MAX_SPREAD = 0.1
-RUNS, WARMUP = 50, 10
 _ROUND_MS, _MOST_RUNS = 100, 1000  # of a model that is measured alone
 _CONVERTING = 40  # what converting a model takes, in blocks of runs; for the ETA alone
 Makers = Mapping[str, Callable[[], bytes]]
 
 
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How often a model runs in one round of measuring.
+
+    Attributes:
+        runs: Runs that are timed.
+        warmup: Runs before them that are not counted.
+    """
+
+    runs: int = 50
+    warmup: int = 10
+
+
+TIMING = Timing()
+
+
 def measure(
     makers: Makers,
     device: Target,
-    book: Journal,
-    *,
-    runs: int,
-    warmup: int,
+    journal: Journal,
+    timing: Timing,
     rng: random.Random,
 ) -> dict[str, Measurement]:
     """Measure every model, and those again whose rounds disagree.
@@ -37,9 +50,8 @@ def measure(
     Args:
         makers: Makes the .tflite of every item.
         device: Where.
-        book: What was measured before, and where the rest is kept.
-        runs: Timed runs of an item in each round.
-        warmup: Runs before them that are not counted.
+        journal: What was measured before, and where the rest is kept.
+        timing: Runs of an item in each round.
         rng: Draws the orders.
 
     Returns:
@@ -47,16 +59,17 @@ def measure(
         model that the device refuses is flagged `unusable`, and costs nothing.
 
     Raises:
-        TargetError: If the device is lost; the book has the rest.
+        TargetError: If the device is lost; the journal has the rest.
     """
-    first, again = range(device.rounds), range(device.rounds, 2 * device.rounds)
-    _rounds(makers, device, book, first, runs, warmup, rng)
+    rounds = device.traits.rounds
+    first, again = range(rounds), range(rounds, 2 * rounds)
+    _measure_rounds(makers, device, journal, first, timing, rng)
 
     def blocks(item: str, rounds: Sequence[int]) -> list[Measurement]:
-        return [book.blocks[item, number] for number in rounds]
+        return [journal.blocks[item, number] for number in rounds]
 
     shaky = {item: m for item, m in makers.items() if disagree(blocks(item, first))}
-    _rounds(shaky, device, book, again, runs, warmup, rng)
+    _measure_rounds(shaky, device, journal, again, timing, rng)
     return {
         item: _merged(blocks(item, again if item in shaky else first))
         for item in makers
@@ -77,15 +90,14 @@ def measure_alone(model: bytes, device: Target) -> Measurement:
     Raises:
         TargetError: If the device is lost.
     """
-    runs = RUNS
-    if device.rounds > 1:
-        (probe,) = device.measure([model], WARMUP, 1)
-        runs = min(
-            max(runs, math.ceil(_ROUND_MS / max(probe.median_ms, 1e-3))), _MOST_RUNS
-        )
-    blocks = [*device.measure([model] * device.rounds, runs, WARMUP)]
+    runs, rounds = TIMING.runs, device.traits.rounds
+    if rounds > 1:
+        (probe,) = device.measure([model], TIMING.warmup, 1)
+        enough = math.ceil(_ROUND_MS / max(probe.median_ms, 1e-3))
+        runs = min(max(runs, enough), _MOST_RUNS)
+    blocks = [*device.measure([model] * rounds, runs, TIMING.warmup)]
     if disagree(blocks):
-        blocks = [*device.measure([model] * device.rounds, runs, WARMUP)]
+        blocks = [*device.measure([model] * rounds, runs, TIMING.warmup)]
     return _merged(blocks)
 
 
@@ -110,18 +122,17 @@ def _merged(blocks: Sequence[Measurement]) -> Measurement:
     )
 
 
-def _rounds(
+def _measure_rounds(
     makers: Makers,
     device: Target,
-    book: Journal,
+    journal: Journal,
     rounds: Sequence[int],
-    runs: int,
-    warmup: int,
+    timing: Timing,
     rng: random.Random,
 ) -> None:
-    """Do those rounds that the book does not have."""
+    """Do those rounds that the journal does not have."""
     todo = {
-        number: [item for item in makers if (item, number) not in book.blocks]
+        number: [item for item in makers if (item, number) not in journal.blocks]
         for number in rounds
     }
     items = [item for item in makers if any(item in here for here in todo.values())]
@@ -133,16 +144,16 @@ def _rounds(
         for number, here in todo.items():
             order = rng.sample(here, len(here))
             # One round is one of estimates: each is kept as soon as it is known.
-            batches = [[item] for item in order] if device.rounds == 1 else [order]
-            for batch in batches:
+            one_by_one = [[item] for item in order]
+            for batch in one_by_one if device.traits.rounds == 1 else [order]:
                 for item in batch:
                     if item not in models:
                         models[item] = _compiled(item, makers[item], device)
                         progress.update(_CONVERTING)
                 ready = [model for item in batch if (model := models[item])]
-                timed = device.measure(ready, runs, warmup)
+                timed = device.measure(ready, timing.runs, timing.warmup)
                 for item in batch:
-                    book.add(item, number, next(timed) if models[item] else REFUSED)
+                    journal.add(item, number, next(timed) if models[item] else REFUSED)
                     progress.update()
 
 

@@ -7,23 +7,24 @@ from pathlib import Path
 
 from tfnas.errors import TableError, TfnasError
 from tfnas.latency.table import LatencyTable
-from tfnas.spaces.cell import CellSpace
+from tfnas.latency.table_file import read_table
+from tfnas.spaces.space import Space
 from tfnas.support.files import slug
+
+TABLES = Path("tflite_tables")
 
 
 def table_path(
-    folder: Path, target: str, device: Mapping[str, str], space: CellSpace
+    folder: Path, target: str, device: Mapping[str, str], space: Space
 ) -> Path:
     """Where the table of a device and a space lies by default."""
     shape = "x".join(map(str, space.input_shape))
     facts = json.dumps(dict(device), sort_keys=True).encode()
     which = f"{space.fingerprint[:6]}-{hashlib.sha256(facts).hexdigest()[:6]}"
-    return folder / f"{slug(target)}-cell-{shape}-{which}.json"
+    return folder / f"{slug(target)}-{slug(space.kind)}-{shape}-{which}.json"
 
 
-def newest_table(
-    folder: Path, space: CellSpace, host: Mapping[str, str]
-) -> Path | None:
+def newest_table(folder: Path, space: Space, host: Mapping[str, str]) -> Path | None:
     """The newest table that fits a space; host tables of other machines do not count.
 
     Args:
@@ -34,7 +35,7 @@ def newest_table(
     found = []
     for path in folder.glob("*.json"):
         try:
-            table = LatencyTable.load(path)
+            table = read_table(path, named=space)
         except TfnasError:
             continue  # not a table, or of another version: not one that fits
         if table.space == space and (table.target != "cpu" or table.device == host):
@@ -47,15 +48,7 @@ def listed(folder: Path) -> dict[Path, LatencyTable]:
     found = {}
     for path in sorted(folder.rglob("*.json")):
         try:
-            found[path] = LatencyTable.load(path)
+            found[path] = read_table(path)
         except TableError:
             continue
     return found
-
-
-TABLES = Path("tflite_tables")
-
-
-def load_table(path: Path | None) -> LatencyTable | None:
-    """The table of a file, where one is named."""
-    return LatencyTable.load(path) if path else None

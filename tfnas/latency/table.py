@@ -3,25 +3,22 @@
 import hashlib
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
-from typing import Any, Self
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tfnas.errors import TableError, TfnasError
+from tfnas.errors import TableError
 from tfnas.latency.calibration import Calibration, Prediction
 from tfnas.latency.row import Row
 from tfnas.spaces.architecture import Architecture
-from tfnas.spaces.cell import CellSpace
 from tfnas.spaces.site import Site
-from tfnas.support.files import read_json, write_json
+from tfnas.spaces.space import Space
 from tfnas.targets.measurement import UNUSABLE
 
 SCHEMA = 3
-# `stand-in` is what tests use: numbers that no device and no vendor gave.
-KINDS = ("measured", "vendor-estimate", "analytic", "stand-in")
+KINDS = ("measured", "vendor-estimate", "analytic")
 
 
 @dataclass(frozen=True)
@@ -34,7 +31,7 @@ class LatencyTable:
         device: Facts that tell this device and runtime from others.
         space: The space whose sites these are.
         rows: Times per site.
-        skeleton_ms: Stem, head, and what leads into cells and out of them, together.
+        skeleton_ms: What every network pays beside its entries: stem, plumbing, head.
         calibration: From sums to whole networks.
         date: Day of measuring, ISO 8601.
         tool_version: Version of tfnas that measured.
@@ -46,7 +43,7 @@ class LatencyTable:
     kind: str
     target: str
     device: Mapping[str, str]
-    space: CellSpace
+    space: Space
     rows: Mapping[Site, Row]
     skeleton_ms: float
     calibration: Calibration
@@ -90,9 +87,7 @@ class LatencyTable:
 
     def sum_ms(self, architecture: Architecture) -> float:
         """`skeleton + sum of table entries`, not calibrated; sums are entries too."""
-        return self.skeleton_ms + math.fsum(
-            self.rows[site].median_ms for site in architecture.entries
-        )
+        return self.skeleton_ms + math.fsum(map(self.median_ms, architecture.entries))
 
     def predict(self, architecture: Architecture) -> Prediction:
         """Latency of a whole network: `b + s * (skeleton + sum of table entries)`."""
@@ -101,61 +96,42 @@ class LatencyTable:
         below, above = fit.interval
         return Prediction(expected, (1 - below) * expected, (1 + above) * expected)
 
+    def median_ms(self, site: Site) -> float:
+        """Milliseconds of one site."""
+        return self.rows[site].median_ms
+
     def matrix(self) -> NDArray[np.float32]:
         """`T` of the objective: milliseconds of every op at every choice.
 
         Returns:
             Sums over the sites of a choice, shape `(num_choices, num_ops)`.
         """
-        return np.array(
-            [
-                [
-                    math.fsum(
-                        self.rows[s].median_ms for s in self.space.sites(choice, op)
-                    )
-                    for op in self.space.ops
-                ]
-                for choice in self.space.choices
-            ],
-            np.float32,
-        )
+        return self.space.matrix(self.median_ms)
 
-    def sums_ms(self) -> NDArray[np.float32]:
-        """Milliseconds of adding every choice to its node, where nodes share no sum.
+    def joins_ms(self) -> NDArray[np.float32]:
+        """Milliseconds of joining every filled choice to the rest, nothing shared.
 
         Returns:
-            Shape `(num_choices,)`; 0 for the first edge of a node.
+            Shape `(num_choices,)`.
         """
+        joins = map(self.space.joins, range(len(self.space.choices)))
         return np.array(
-            [
-                math.fsum(self.rows[s].median_ms for s in self.space.sums(choice.kind))
-                if choice.source
-                else 0.0
-                for choice in self.space.choices
-            ],
-            np.float32,
+            [math.fsum(map(self.median_ms, sites)) for sites in joins], np.float32
         )
 
     def usable(self) -> NDArray[np.bool_]:
-        """Which ops the target runs, and priced whole, at all sites of a choice.
+        """Which ops may stand at a choice and run, priced whole, at all of its sites.
 
         Returns:
             Shape `(num_choices, num_ops)`.
         """
-        return np.array(
-            [
-                [
-                    all(
-                        UNUSABLE not in self.rows[site].flags
-                        for site in self.space.sites(choice, op)
-                    )
-                    for op in self.space.ops
-                ]
-                for choice in self.space.choices
-            ]
-        )
+        usable = self.space.allowed.copy()
+        for e, m in np.argwhere(usable).tolist():
+            sites = self.space.sites(e, self.space.ops[m])
+            usable[e, m] = not any(UNUSABLE in self.rows[s].flags for s in sites)
+        return usable
 
-    def require(self, space: CellSpace) -> None:
+    def require(self, space: Space) -> None:
         """Refuse to price another space.
 
         Raises:
@@ -184,102 +160,3 @@ class LatencyTable:
             "offset_ms": fit.offset_ms,
             "scale": fit.scale,
         }
-
-    def headline(self) -> str:
-        """What it is of, in one line."""
-        shape = "x".join(map(str, self.space.input_shape))
-        return f"{self.kind}, {self.target}, {shape}, {self.date}"
-
-    def in_words(self) -> str:
-        """The slowest sites and the error of the calibration, in a few lines."""
-        fit = self.calibration
-        slowest = sorted(self.rows.items(), key=lambda item: -item[1].median_ms)[:5]
-        lines = [f"{row.median_ms:9.4f} ms  {site}" for site, row in slowest]
-        if "error" in self.device:
-            lines.append(f"These are estimates: {self.device['error']}")
-        return (
-            f"{len(self.rows)} sites, the slowest:\n" + "\n".join(lines) + "\n"
-            f"On {len(fit.heldout_measured_ms)} networks not used for the fit: median "
-            f"error {fit.median_error:.1%}, rank correlation {fit.spearman:.3f}"
-        )
-
-    def save(self, path: Path) -> None:
-        """Write the table as JSON, one row a site, in a stable order."""
-        rows = [{**asdict(s), **asdict(row)} for s, row in sorted(self.rows.items())]
-        fit = self.calibration
-        summary = {
-            "heldout_median_error": fit.median_error,
-            "heldout_spearman": fit.spearman,
-        }
-        write_json(
-            path,
-            {
-                "schema": SCHEMA,
-                "kind": self.kind,
-                "target": self.target,
-                "device": dict(self.device),
-                "conditions": dict(self.conditions),
-                "reach": dict(self.reach),
-                "precision": self.precision,
-                "date": self.date,
-                "tool_version": self.tool_version,
-                "space": self.space.to_dict(),
-                "space_fingerprint": self.space.fingerprint,
-                "skeleton_ms": self.skeleton_ms,
-                "calibration": {**asdict(fit), **summary},
-                "rows": rows,
-            },
-        )
-
-    @classmethod
-    def load(cls, path: Path) -> Self:
-        """Read what `save` wrote.
-
-        Raises:
-            TableError: If the file is no table of this schema, or cannot be trusted.
-        """
-        data = read_json(path, "latency table", TableError)
-        if not isinstance(data, dict) or data.get("schema") != SCHEMA:
-            raise TableError(
-                f"{path} is no latency table of schema {SCHEMA}. "
-                "Measure it again with `tfnas profile`."
-            )
-        try:
-            table = cls(**_fields(data))
-        except (KeyError, TypeError) as error:
-            raise TableError(
-                f"{path} is damaged: {error}. Measure it again."
-            ) from error
-        except TfnasError as error:
-            raise TableError(f"{path}: {error}") from error
-        if data.get("space_fingerprint") != table.space.fingerprint:
-            raise TableError(f"{path} was edited: its space is not what was measured.")
-        return table
-
-
-def _fields(data: dict[str, Any]) -> dict[str, Any]:
-    site_keys, row_keys = Site.__dataclass_fields__, Row.__dataclass_fields__
-    rows = {}
-    for values in data["rows"]:
-        row = Row(**{key: values[key] for key in row_keys if key in values})
-        site = Site(**{key: values[key] for key in site_keys})
-        rows[site] = replace(row, flags=tuple(row.flags))
-    fit = {key: data["calibration"][key] for key in Calibration.__dataclass_fields__}
-    fit["heldout_predicted_ms"] = tuple(fit["heldout_predicted_ms"])
-    fit["heldout_rounds_ms"] = tuple(map(tuple, fit["heldout_rounds_ms"]))
-    plain = (
-        "kind",
-        "target",
-        "device",
-        "skeleton_ms",
-        "date",
-        "tool_version",
-        "precision",
-    )
-    return {
-        **{key: data[key] for key in plain},
-        **{key: data.get(key, {}) for key in ("conditions", "reach")},
-        "space": CellSpace.from_dict(data["space"]),
-        "rows": rows,
-        "calibration": Calibration(**fit),
-    }

@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 
 from tfnas.errors import ModelError
 from tfnas.support.quiet import quiet
+from tfnas.tflite.traits import PLAIN, Traits
 
 
 def convert_int8(
     model: Any,
     calibration: Iterable[NDArray[np.float32]],
     *,
-    per_tensor_dense: bool = False,
+    traits: Traits = PLAIN,
 ) -> bytes:
     """Quantize a model to int8 weights and activations, with int8 input and output.
 
@@ -26,8 +27,8 @@ def convert_int8(
         model: Built Keras model of one input, shape `(batch, height, width, channels)`.
         calibration: Images that set the activation ranges, each of shape
             `(height, width, channels)`; about 100 do.
-        per_tensor_dense: One scale for all weights of a dense layer, as the Edge TPU
-            needs it; TensorFlow's default is one for each output.
+        traits: Of the device it is for: some take dense layers with one scale for all
+            weights alone, where TensorFlow's default is one for each output.
 
     Returns:
         The .tflite flatbuffer.
@@ -42,7 +43,7 @@ def convert_int8(
     converter.inference_input_type = converter.inference_output_type = tf.int8
     # The only way to say so (TensorFlow 2.21); its op version does not tell.
     converter._experimental_disable_per_channel_quantization_for_dense_layers = (
-        per_tensor_dense
+        traits.per_tensor_dense
     )
     return _converted(converter)
 

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfnas.networks.build import build
-from tfnas.spaces.architecture import Architecture
-from tfnas.spaces.cell import CellSpace
-from tfnas.spaces.ops import OPS, op_chain
-from tfnas.spaces.site import Site
+from tfnas.spaces.architecture import Architecture, skeleton
+from tfnas.spaces.ops import find_op
+from tfnas.spaces.site import SUM, Site
+from tfnas.spaces.space import Space
 
 
 def count_macs(model: Any) -> int:
@@ -30,48 +30,41 @@ def _layer_macs(layer: Any) -> int:
 
 @cache
 def op_params(site: Site) -> int:
-    """Trainable parameters of one op at one site."""
-    if OPS[site.op] is None:
+    """Trainable parameters of one op at one site; a sum has none."""
+    op = None if site.op == SUM else find_op(site.op)
+    if op is None or op.chain is None:
         return 0
-    image = keras.Input((site.height, site.width, site.in_channels))
-    total, x = 0, image
-    for layer in op_chain(
-        site.op, keras.layers, site.out_channels, site.stride, "counted"
-    ):
+    x = keras.Input((site.height, site.width, site.in_channels))
+    total = 0
+    for layer in op.chain(keras.layers, site.slot, "counted"):
         x = layer(x)
         total += sum(int(np.prod(weight.shape)) for weight in layer.trainable_weights)
     return total
 
 
 @cache
-def _fixed_params(space: CellSpace) -> int:
-    """Trainable parameters of stem, cell plumbing and head."""
-    op = next(index for index, name in enumerate(space.ops) if name != "none")
-    whole = Architecture(space, (op,) * len(space.choices))
-    built = sum(int(np.prod(w.shape)) for w in build(whole).trainable_weights)
-    return built - sum(op_params(site) for site in whole.sites)
+def _fixed_params(space: Space) -> int:
+    """Trainable parameters of what every whole network has: stem, plumbing, head."""
+    return _built_params(bare := skeleton(space)) - sum(map(op_params, bare.entries))
 
 
 @cache
 def count_params(architecture: Architecture) -> int:
     """Trainable parameters of a whole network."""
-    space = architecture.space
-    if any(len(architecture.live_nodes(c.kind)) < space.nodes for c in space.stack):
-        weights = build(architecture).trainable_weights  # `none` made states narrower
-        return sum(int(np.prod(weight.shape)) for weight in weights)
-    return _fixed_params(space) + sum(op_params(site) for site in architecture.sites)
+    if not architecture.space.is_whole(architecture.ops):
+        return _built_params(architecture)
+    return _fixed_params(architecture.space) + sum(map(op_params, architecture.entries))
 
 
-def params_matrix(space: CellSpace) -> NDArray[np.float32]:
+def _built_params(architecture: Architecture) -> int:
+    weights = build(architecture).trainable_weights
+    return sum(int(np.prod(weight.shape)) for weight in weights)
+
+
+def params_matrix(space: Space) -> NDArray[np.float32]:
     """`P` of the objective: trainable parameters of every op at every choice.
 
     Returns:
         Sums over the sites of a choice, shape `(num_choices, num_ops)`.
     """
-    return np.array(
-        [
-            [sum(map(op_params, space.sites(choice, op))) for op in space.ops]
-            for choice in space.choices
-        ],
-        np.float32,
-    )
+    return space.matrix(op_params)

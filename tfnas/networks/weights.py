@@ -1,6 +1,5 @@
 """A supernet's weights in a member, with batch-norm statistics of its own."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -28,8 +27,8 @@ def named_weights(model: Any) -> Weights:
 def inherit(model: Any, weights: Weights, architecture: Architecture) -> None:
     """Give a member the weights its layers have elsewhere, matched by name.
 
-    Where `none` leaves a node without input, the convolutions that read the cell's
-    output lose that node's channels.
+    Where a member is not whole, the layers around its slots have a part of the weights
+    of the supernet's: the space says which.
 
     Args:
         model: What `build` made of the architecture.
@@ -44,23 +43,10 @@ def inherit(model: Any, weights: Weights, architecture: Architecture) -> None:
             continue
         values = weights[layer.name]
         if values[0].shape != tuple(layer.weights[0].shape):
-            values = [_live_inputs(values[0], layer.name, architecture), *values[1:]]
+            narrow = architecture.space.narrow
+            kernel = narrow(layer.name, values[0], architecture.ops)
+            values = [kernel, *values[1:]]
         layer.set_weights(values)
-
-
-def _live_inputs(
-    kernel: NDArray[np.float32], name: str, architecture: Architecture
-) -> NDArray[np.float32]:
-    """The input channels of a kernel that come from nodes some path reaches."""
-    stack, nodes = architecture.space.stack, architecture.space.nodes
-    if name == "head_conv":
-        source = stack[-1]
-    else:  # cell2_input0_conv reads the output of cell 0
-        cell, which = (int(number) for number in re.findall(r"\d+", name)[:2])
-        source = stack[cell - 2 + which]
-    live = architecture.live_nodes(source.kind)
-    by_node = np.split(kernel, nodes, axis=-2)
-    return np.concatenate([by_node[node - 2] for node in live], axis=-2)
 
 
 def recalibrate(model: Any, batches: Any) -> None:

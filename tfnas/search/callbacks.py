@@ -1,6 +1,7 @@
 """What happens between steps and epochs: annealing, progress on stderr, history."""
 
 import csv
+import math
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,9 +10,21 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfnas.search.run import Run
+from tfnas.data.batches import in_order
+from tfnas.data.halves import Halves
+from tfnas.errors import SettingsError
+from tfnas.networks.evaluate import score_member
+from tfnas.networks.weights import named_weights
+from tfnas.search.derive import derive, shares
+from tfnas.search.prices import relaxed_latency_ms
+from tfnas.search.run import Run, State
+from tfnas.search.search import Search
 from tfnas.search.settings import SearchConfig
+from tfnas.spaces.ops import find_op
 from tfnas.support.files import replace_file
+from tfnas.support.progress import say
+
+COLLAPSE_SHARE = 0.85
 
 
 class Schedule(keras.callbacks.Callback):
@@ -105,3 +118,69 @@ def _write(path: Path, events: Sequence[Any]) -> None:
                 writer.write(event.SerializeToString())
     except tf.errors.OpError as error:
         raise OSError(error.message) from error
+
+
+def epoch_facts(
+    search: Search, halves: Halves, config: SearchConfig, state: State
+) -> Mapping[str, float]:
+    """How the member at the uniform point does, with the supernet's weights.
+
+    Args:
+        search: The search.
+        halves: Batches to measure batch norm on, and held-out images to score.
+        config: Says how long the hypernetwork rests.
+        state: Of the last step of the epoch.
+    """
+    alpha = search.alpha()
+    taken, awake = shares(search.space, alpha), state.epochs >= config.warmup_epochs
+    if awake and (warning := collapse_warning(taken)):
+        say(f"Warning: {warning}")
+    loss, accuracy = _score(search, halves)
+    return {
+        "val_loss": loss,
+        "val_accuracy": accuracy,
+        "expected_latency_ms": relaxed_latency_ms(search.table, alpha),
+        "temperature": search.temperature_now(),
+        **{f"share_{op}": share for op, share in taken.items()},
+    }
+
+
+def _score(search: Search, halves: Halves) -> tuple[float, float]:
+    try:
+        member = derive(search.space, search.alpha())
+    except SettingsError as error:  # `none` cuts the network: it can only guess
+        say(f"Warning: {error}")
+        return math.log(search.space.num_classes), 1 / search.space.num_classes
+    weights = named_weights(search.supernet)
+    return score_member(member, weights, halves.calibration, in_order(*halves.held_out))
+
+
+def facts_text(search: Search, logs: Mapping[str, float]) -> str:
+    """What a step or an epoch has come to, for the progress line."""
+    alpha = search.alpha()
+    taken = shares(search.space, alpha).items()
+    ops = ", ".join(f"{op} {share:.0%}" for op, share in taken)
+    scored = f"  accuracy {logs['val_accuracy']:.1%}" if "val_accuracy" in logs else ""
+    return (
+        f"loss {logs['loss']:.3f}{scored}  at uniform S "
+        f"{relaxed_latency_ms(search.table, alpha):.3f} ms, {ops}  "
+        f"temperature {search.temperature_now():.2f}"
+    )
+
+
+def collapse_warning(shares: Mapping[str, float]) -> str | None:
+    """A sentence, if ops with few weights or none have taken most choices.
+
+    DARTS-like searches are known to drift to identities and pools while the weights of
+    convolutions have learned little.
+
+    Args:
+        shares: Share of the choices that each op takes at the uniform point.
+    """
+    light = {op: share for op, share in shares.items() if find_op(op).light}
+    if (total := sum(light.values())) <= COLLAPSE_SHARE:
+        return None
+    return (
+        f"{' and '.join(light)} have {total:.0%} of the choices at equal prices: the "
+        "search may have collapsed. A longer warm-up or lower price weights help."
+    )

@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 from tfnas.errors import LimitError, SettingsError
 from tfnas.latency.table import LatencyTable
 from tfnas.spaces.architecture import Architecture
-from tfnas.spaces.cell import CellSpace
 from tfnas.spaces.simplex import Budget, grid
+from tfnas.spaces.space import Space
 
 # Points of the simplex that a sweep looks at, where nothing else is asked for.
 POINTS = 2000
 Logits = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 
-def derive(space: CellSpace, alpha: Any) -> Architecture:
+def derive(space: Space, alpha: Any) -> Architecture:
     """The member that the logits name: `argmax_m alpha[e, m]` at every choice.
 
     Args:
@@ -32,14 +32,14 @@ def derive(space: CellSpace, alpha: Any) -> Architecture:
     return Architecture(space, tuple(int(op) for op in np.argmax(alpha, axis=-1)))
 
 
-def shares(space: CellSpace, alpha: Any) -> dict[str, float]:
+def shares(space: Space, alpha: Any) -> dict[str, float]:
     """Share of the choices of each op, where the logits name it; ties are divided."""
     best = alpha == np.max(alpha, axis=-1, keepdims=True)
     parts = np.mean(best / np.sum(best, axis=-1, keepdims=True), axis=0)
     return dict(zip(space.ops, parts.tolist(), strict=True))
 
 
-def sweep(space: CellSpace, logits: Logits, points: int) -> dict[Architecture, Budget]:
+def sweep(space: Space, logits: Logits, points: int) -> dict[Architecture, Budget]:
     """The distinct members over the simplex: a grid, refined where members change.
 
     Half of the points are a grid; the others halve, again and again, the ways between
@@ -47,7 +47,7 @@ def sweep(space: CellSpace, logits: Logits, points: int) -> dict[Architecture, B
 
     Args:
         space: The space that was searched.
-        logits: Maps points, shape `(num, num_ops)`, to alpha, shape
+        logits: Maps points, shape `(num, num_axes)`, to alpha, shape
             `(num, num_choices, num_ops)`.
         points: At most so many points are looked at.
 
@@ -62,8 +62,8 @@ def sweep(space: CellSpace, logits: Logits, points: int) -> dict[Architecture, B
             best = np.argmax(logits(np.array(new, np.float32)), axis=-1)
             seen.update(zip(new, map(tuple, best.tolist()), strict=True))
 
-    steps = _grid_steps(len(space.ops), points // 2)
-    look([*grid(len(space.ops), steps)])
+    steps = _grid_steps(len(space.axes), points // 2)
+    look([*grid(len(space.axes), steps)])
     ways = _neighbours([*seen], steps)
     while len(seen) < points:
         ways = [way for way in ways if differences(*(seen[end] for end in way)) > 1]

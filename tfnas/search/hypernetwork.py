@@ -24,21 +24,25 @@ class PivotHypernetwork(keras.Model):
     reference logits `R` start at 0, so that no op is preferred. `c` is fixed.
 
     Args:
+        num_axes: Axes of the simplex.
         num_choices: Choices of the space.
         num_ops: Ops of the space.
 
     Call arguments:
-        point: Complexity vector, shape `(num_ops,)`.
+        point: Complexity vector, shape `(num_axes,)`.
 
     Output shape:
         `(num_choices, num_ops)`
     """
 
-    def __init__(self, num_choices: int, num_ops: int, **kwargs: Any) -> None:
+    def __init__(
+        self, num_axes: int, num_choices: int, num_ops: int, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
+        self.num_axes = num_axes
         self.num_choices = num_choices
         self.num_ops = num_ops
-        starts = np.array([*grid(num_ops, _GRID_STEPS), uniform(num_ops)])
+        starts = np.array([*grid(num_axes, _GRID_STEPS), uniform(num_axes)])
         self.pivot_logits = self.add_weight(
             shape=starts.shape,
             initializer=lambda shape, dtype: ops.convert_to_tensor(
@@ -60,8 +64,12 @@ class PivotHypernetwork(keras.Model):
         return ops.reshape(alpha, (self.num_choices, self.num_ops))
 
     def get_config(self) -> dict[str, Any]:
-        shape = {"num_choices": self.num_choices, "num_ops": self.num_ops}
-        return {**super().get_config(), **shape}
+        return {
+            **super().get_config(),
+            "num_axes": self.num_axes,
+            "num_choices": self.num_choices,
+            "num_ops": self.num_ops,
+        }
 
 
 @keras.saving.register_keras_serializable("tfnas")
@@ -69,21 +77,28 @@ class MlpHypernetwork(keras.Model):
     """A small network with one hidden layer; its logits start at 0.
 
     Args:
+        num_axes: Axes of the simplex.
         num_choices: Choices of the space.
         num_ops: Ops of the space.
         units: Width of the hidden layer.
 
     Call arguments:
-        point: Complexity vector, shape `(num_ops,)`.
+        point: Complexity vector, shape `(num_axes,)`.
 
     Output shape:
         `(num_choices, num_ops)`
     """
 
     def __init__(
-        self, num_choices: int, num_ops: int, units: int = 64, **kwargs: Any
+        self,
+        num_axes: int,
+        num_choices: int,
+        num_ops: int,
+        units: int = 64,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self.num_axes = num_axes
         self.num_choices = num_choices
         self.num_ops = num_ops
         self.units = units
@@ -94,16 +109,21 @@ class MlpHypernetwork(keras.Model):
 
     def build(self, point_shape: Any) -> None:
         del point_shape
-        self.hidden.build((1, self.num_ops))
+        self.hidden.build((1, self.num_axes))
         self.logits.build((1, self.units))
 
     def call(self, point: Any) -> Any:
-        alpha = self.logits(self.hidden(point[None] * self.num_ops - 1))
+        alpha = self.logits(self.hidden(point[None] * self.num_axes - 1))
         return ops.reshape(alpha, (self.num_choices, self.num_ops))
 
     def get_config(self) -> dict[str, Any]:
-        shape = {"num_choices": self.num_choices, "num_ops": self.num_ops}
-        return {**super().get_config(), **shape, "units": self.units}
+        return {
+            **super().get_config(),
+            "num_axes": self.num_axes,
+            "num_choices": self.num_choices,
+            "num_ops": self.num_ops,
+            "units": self.units,
+        }
 
 
 HYPERNETWORKS = {"pivot": PivotHypernetwork, "mlp": MlpHypernetwork}

@@ -20,7 +20,7 @@ Facts = Mapping[str, float]
 
 @contextmanager
 def stop_requested() -> Iterator[Callable[[], bool]]:
-    """Turn Ctrl-C and SIGTERM into a question; the second one kills as ever.
+    """Turn Ctrl-C and SIGTERM into a question; the second one kills as usual.
 
     Signals that were ignored stay ignored; only the main thread can take any.
 

@@ -12,8 +12,9 @@ import tomli_w
 
 from tfnas.errors import RunError, nearest
 from tfnas.latency.table import LatencyTable
+from tfnas.latency.table_file import read_table, write_table
 from tfnas.search.settings import SearchConfig
-from tfnas.support.files import read_json, write_json, write_text
+from tfnas.support.files import read_json, slug, write_json, write_text
 
 SCHEMA = 4
 
@@ -93,6 +94,12 @@ class Run:
         """Folder of event files."""
         return self.path / "tensorboard"
 
+    def family(self, table: LatencyTable) -> Path:
+        """Members and scores, JSON; by other prices than the search's a file apart."""
+        if table == self.load_table():
+            return self.path / "family.json"
+        return self.path / f"family-{slug(table.target)}-{table.fingerprint}.json"
+
     @property
     def exports(self) -> Path:
         """Folder with one folder per exported member."""
@@ -100,7 +107,7 @@ class Run:
 
     def create(self, config: SearchConfig, table: LatencyTable) -> None:
         """Write the settings and the table."""
-        table.save(self.table)
+        write_table(self.table, table)
         write_text(
             self.settings, tomli_w.dumps({"schema": SCHEMA, "search": asdict(config)})
         )
@@ -139,7 +146,11 @@ class Run:
 
     def load_table(self) -> LatencyTable:
         """The table it was searched with."""
-        return LatencyTable.load(self.table)
+        return read_table(self.table, typed=True)
+
+    def load_other_table(self, path: Path | None) -> LatencyTable | None:
+        """The table of a file that a user names beside this run, if they name one."""
+        return read_table(path, named=self.load_table().space) if path else None
 
     def load_state(self) -> State:
         """How far the search has come; nowhere before the first checkpoint."""
@@ -226,7 +237,14 @@ def find_run(root: Path, name: str | None) -> Run:
 def new_run(
     root: Path, name: str | None, default: str, *, overwrite: bool = False
 ) -> Run:
-    """A folder for a new run; a default name gets a number where it is taken.
+    """A folder for a new run.
+
+    Args:
+        root: Folder of all runs.
+        name: Its name.
+        default: Its name where None is given: made fit for a folder, and numbered where
+            it is taken.
+        overwrite: Whether a run of that name may be replaced.
 
     Raises:
         RunError: If the name leads elsewhere, or a run of that name exists and
@@ -241,8 +259,9 @@ def new_run(
                 "--overwrite to replace it, or choose another --run."
             )
         return Run(root / name)
-    number, path = 1, root / default
+    plain = slug(default)
+    number, path = 1, root / plain
     while path.exists():
         number += 1
-        path = root / f"{default}-{number}"
+        path = root / f"{plain}-{number}"
     return Run(path)

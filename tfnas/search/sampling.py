@@ -35,14 +35,14 @@ def straight_through(gamma: Any) -> Any:
     return hard + (gamma - tf.stop_gradient(gamma))
 
 
-def gumbel_point(num_ops: int, seed: Any) -> Any:
+def gumbel_point(num_axes: int, seed: Any) -> Any:
     """`S ~ GumbelSoftmax(0, 1)`: covers the simplex, more densely in the middle."""
-    return gumbel_softmax(tf.zeros((num_ops,)), 1.0, seed)
+    return gumbel_softmax(tf.zeros((num_axes,)), 1.0, seed)
 
 
-def dirichlet_point(num_ops: int, seed: Any) -> Any:
+def dirichlet_point(num_axes: int, seed: Any) -> Any:
     """`S` uniform on the simplex: exponential draws, divided by their sum."""
-    draws = -tf.math.log(tf.random.stateless_uniform((num_ops,), seed, 1e-7, 1.0))
+    draws = -tf.math.log(tf.random.stateless_uniform((num_axes,), seed, 1e-7, 1.0))
     return draws / tf.reduce_sum(draws)
 
 

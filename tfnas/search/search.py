@@ -8,25 +8,23 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from tfnas.errors import SettingsError
 from tfnas.latency.table import LatencyTable
 from tfnas.networks.build import build_supernet
-from tfnas.networks.counts import params_matrix
 from tfnas.search.derive import POINTS, derive, largest_within, sweep
 from tfnas.search.distribute import apply_once, sum_over_replicas
 from tfnas.search.hypernetwork import HYPERNETWORKS
-from tfnas.search.prices import PriceWeights, price, unit_prices
+from tfnas.search.prices import price, prices_of
 from tfnas.search.run import Run
 from tfnas.search.sampling import SAMPLERS, gumbel_softmax, straight_through
 from tfnas.search.settings import SearchConfig
 from tfnas.search.unrolled import unrolled_gradients
 from tfnas.spaces.architecture import Architecture
-from tfnas.spaces.cell import CellSpace
 from tfnas.spaces.simplex import check_budget, uniform
+from tfnas.spaces.space import Space
 
 DEFAULTS = SearchConfig()
 _CLIP_NORM = 5.0
-# The logit of an op that a target does not run.
+# The logit of an op that may not stand at a choice, or that a target does not run.
 NEVER = -1e9
 FACTS = ("loss", "val_half_loss", "accuracy", "price", "task_pull", "price_pull")
 
@@ -54,7 +52,7 @@ class Search(keras.Model):
 
     def __init__(
         self,
-        space: CellSpace,
+        space: Space,
         table: LatencyTable,
         config: SearchConfig = DEFAULTS,
         **kwargs: Any,
@@ -66,25 +64,24 @@ class Search(keras.Model):
         self.table = table
         self.config = config
         self.supernet = build_supernet(space, config.mode, config.precision)
-        shape = (len(space.choices), len(space.ops))
+        axes = len(space.axes)
         self.hypernetwork = HYPERNETWORKS[config.hypernetwork](
-            *shape, name="hypernetwork"
+            axes, len(space.choices), len(space.ops), name="hypernetwork"
         )
         self.draw_point = SAMPLERS[config.sampler]
         self.temperature = self.add_weight(
             shape=(), initializer="ones", trainable=False, name="temperature"
         )
         self.means = {name: keras.metrics.Mean(name) for name in FACTS}
-        weights = PriceWeights.of(config)
-        self.prices = unit_prices(params_matrix(space), table.matrix(), weights)
-        # Where the target does not run an op: logits so low that it is never drawn.
+        self.prices = prices_of(table, config)
+        # Where an op may not stand or run: logits so low that it is never drawn.
         self.barred = np.where(table.usable(), 0, NEVER).astype(np.float32)
-        self.hypernetwork.build(shape[1:])
+        self.hypernetwork.build((axes,))
         self.built = True
         self._gradients = tf.function(self._task_gradients)
         self._alphas = tf.function(
             lambda points: tf.vectorized_map(self.logits, points),
-            input_signature=[tf.TensorSpec((None, shape[1]))],
+            input_signature=[tf.TensorSpec((None, axes))],
         )
 
     def compile(
@@ -119,7 +116,7 @@ class Search(keras.Model):
         train, val = data
         # Read before the first optimizer counts on: both halves draw for this step.
         seeds = self._seeds()
-        point = self.draw_point(len(self.space.ops), seeds[0])
+        point = self.draw_point(len(self.space.axes), seeds[0])
         gamma = self._draw_gamma(self.logits(point), seeds[1])
         loss, _, (gradient, _) = self._gradients(*train, gamma)
         apply_once(
@@ -134,11 +131,11 @@ class Search(keras.Model):
 
     def _move_hypernetwork(self, train: Any, val: Any, seeds: Any) -> Any:
         variables = self.hypernetwork.trainable_variables
-        point = self.draw_point(len(self.space.ops), seeds[0])
+        point = self.draw_point(len(self.space.axes), seeds[0])
         with tf.GradientTape(persistent=True) as tape:
             alpha = self.logits(point)
             gamma = self._draw_gamma(alpha, seeds[1])
-            cost = price(point, ops.softmax(alpha), self.prices)
+            cost = price(point, ops.softmax(alpha), self.prices, self.space.axis_of_ops)
         if self.config.order == 1:
             val_loss, logits, (_, by_gamma) = self._gradients(*val, gamma)
         else:
@@ -146,7 +143,9 @@ class Search(keras.Model):
                 self._gradients,
                 self.supernet.trainable_variables,
                 self.optimizer.learning_rate,
-                *(train, val, gamma),
+                train,
+                val,
+                gamma,
             )
         by_task = tape.gradient(gamma, alpha, sum_over_replicas(by_gamma))
         by_price = tape.gradient(cost, alpha)
@@ -199,13 +198,14 @@ class Search(keras.Model):
 
     def call(self, images: Any, training: bool = False) -> Any:
         """Logits of the member at the uniform point; batch norm takes the batch."""
-        alpha = self.logits(ops.convert_to_tensor(uniform(len(self.space.ops))))
+        alpha = self.logits(ops.convert_to_tensor(uniform(len(self.space.axes))))
         gamma = ops.one_hot(ops.argmax(alpha, axis=-1), len(self.space.ops))
         return self.supernet([images, gamma], training=training)
 
-    def alpha(self, budget: Sequence[float]) -> Any:
-        """Logits of every choice at a point of the simplex, as an array."""
-        point = check_budget(budget, self.space.ops)
+    def alpha(self, budget: Sequence[float] | None = None) -> Any:
+        """Logits of every choice as an array, at the uniform point by default."""
+        axes = self.space.axes
+        point = uniform(len(axes)) if budget is None else check_budget(budget, axes)
         return np.asarray(self.logits(ops.convert_to_tensor(point, "float32")))
 
     def alphas(self, points: Any) -> Any:
@@ -228,8 +228,8 @@ class Search(keras.Model):
             max_latency_ms: The limit, kept by the upper end of the predicted interval.
 
         Raises:
-            SettingsError: If the point is not on the simplex, or not one of the two is
-                given.
+            SettingsError: If the point is not on the simplex.
+            ValueError: If not one of the two is given.
             LimitError: If no member keeps the limit.
         """
         if budget is not None and max_latency_ms is None:
@@ -237,7 +237,7 @@ class Search(keras.Model):
         if budget is None and max_latency_ms is not None:
             members = sweep(self.space, self.alphas, POINTS)
             return largest_within(members, self.table, max_latency_ms)
-        raise SettingsError("derive takes a budget or max_latency_ms, one of the two")
+        raise ValueError("derive takes a budget or max_latency_ms, one of the two")
 
     def temperature_now(self) -> float:
         """The temperature as a number, also where every device holds a copy of it."""

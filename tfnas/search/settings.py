@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from tfnas.data.source import Source
 from tfnas.errors import SettingsError
 from tfnas.support.settings import Settings, one_of, within
 
@@ -63,6 +64,11 @@ class SearchConfig(Settings):
                 "order 2 needs precision float32: the finite difference of its "
                 "gradient is smaller than what bfloat16 rounds away"
             )
+
+    @property
+    def source(self) -> Source:
+        """What its data is loaded by."""
+        return Source(self.data, self.skip_bad_images, typed=True)
 
     @property
     def warmup_epochs(self) -> int:

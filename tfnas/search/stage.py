@@ -1,32 +1,24 @@
 """Settings, table and data -> a searched run: the stage behind `tfnas search`."""
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
 import keras
 
-from tfnas.data.batches import in_order
 from tfnas.data.dataset import Dataset
 from tfnas.data.halves import Halves, search_halves
 from tfnas.errors import SettingsError
 from tfnas.latency.table import LatencyTable
-from tfnas.networks.evaluate import score_member
 from tfnas.networks.fit import Progress
-from tfnas.networks.weights import named_weights
-from tfnas.search.callbacks import Record, Schedule
-from tfnas.search.derive import shares
+from tfnas.search.callbacks import Record, Schedule, epoch_facts, facts_text
 from tfnas.search.distribute import agree, is_chief, lost_workers, make_strategy, spread
 from tfnas.search.loop import Loop
-from tfnas.search.prices import relaxed_latency_ms
 from tfnas.search.run import Run, State
 from tfnas.search.search import Search, make_search
 from tfnas.search.settings import SearchConfig
-from tfnas.spaces.simplex import uniform
 from tfnas.support.files import replace_file
-from tfnas.support.progress import say
 
 
 def run_search(
@@ -111,54 +103,6 @@ def _loop(
     )
 
 
-def epoch_facts(
-    search: Search, halves: Halves, config: SearchConfig, state: State
-) -> Mapping[str, float]:
-    """How the member at the uniform point does, with the supernet's weights.
-
-    Args:
-        search: The search.
-        halves: Batches to measure batch norm on, and held-out images to score.
-        config: Says how long the hypernetwork rests.
-        state: Of the last step of the epoch.
-    """
-    alpha = search.alpha(uniform(len(search.space.ops)))
-    taken, awake = shares(search.space, alpha), state.epochs >= config.warmup_epochs
-    if awake and (warning := collapse_warning(taken)):
-        say(f"Warning: {warning}")
-    loss, accuracy = _score(search, halves)
-    return {
-        "val_loss": loss,
-        "val_accuracy": accuracy,
-        "expected_latency_ms": relaxed_latency_ms(search.table, alpha),
-        "temperature": search.temperature_now(),
-        **{f"share_{op}": share for op, share in taken.items()},
-    }
-
-
-def _score(search: Search, halves: Halves) -> tuple[float, float]:
-    try:
-        member = search.derive(uniform(len(search.space.ops)))
-    except SettingsError as error:  # `none` cuts the network: it can only guess
-        say(f"Warning: {error}")
-        return math.log(search.space.num_classes), 1 / search.space.num_classes
-    weights = named_weights(search.supernet)
-    return score_member(member, weights, halves.calibration, in_order(*halves.held_out))
-
-
-def facts_text(search: Search, logs: Mapping[str, float]) -> str:
-    """What a step or an epoch has come to, for the progress line."""
-    alpha = search.alpha(uniform(len(search.space.ops)))
-    taken = shares(search.space, alpha).items()
-    ops = ", ".join(f"{op} {share:.0%}" for op, share in taken)
-    scored = f"  accuracy {logs['val_accuracy']:.1%}" if "val_accuracy" in logs else ""
-    return (
-        f"loss {logs['loss']:.3f}{scored}  at uniform S "
-        f"{relaxed_latency_ms(search.table, alpha):.3f} ms, {ops}  "
-        f"temperature {search.temperature_now():.2f}"
-    )
-
-
 def save(run: Run, search: Search, keep: int, state: State) -> None:
     """Write everything; the state last, for it says that the rest is there."""
     replace_file(run.checkpoint(state), search.save_weights)
@@ -178,27 +122,6 @@ def _enough(config: SearchConfig, run: Run, state: State, strategy: Any) -> bool
     rows = [row for row in run.load_history() if row["epoch"] in counted]
     ended = out_of_patience([row["val_accuracy"] for row in rows], config.patience)
     return bool(agree(strategy, [int(ended)])[0])
-
-
-# Identity and pool have few weights of their own or none. DARTS-like searches are known
-# to drift to them while their weights are still better than those of convolutions.
-LIGHT_OPS = ("skip_connect", "max_pool_3x3", "avg_pool_3x3", "none")
-COLLAPSE_SHARE = 0.85
-
-
-def collapse_warning(shares: Mapping[str, float]) -> str | None:
-    """A sentence, if identities, pools or `none` have taken most choices.
-
-    Args:
-        shares: Share of the choices that each op takes at the uniform point.
-    """
-    light = {op: share for op, share in shares.items() if op in LIGHT_OPS}
-    if (total := sum(light.values())) <= COLLAPSE_SHARE:
-        return None
-    return (
-        f"{' and '.join(light)} have {total:.0%} of the choices at equal prices: the "
-        "search may have collapsed. A longer warm-up or lower price weights help."
-    )
 
 
 def out_of_patience(scores: Sequence[float], patience: int) -> bool:

@@ -1,35 +1,23 @@
-"""The search space as plain data: which ops may stand where, with what shapes."""
+"""Stacked cells whose edges each hold one op (DARTS, arXiv 1806.09055)."""
 
-import hashlib
-import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Self
+from typing import Any
 
-from tfnas.errors import SettingsError, nearest
-from tfnas.spaces.ops import OP_NAMES
-from tfnas.spaces.site import SUM, Site
+import numpy as np
+from numpy.typing import NDArray
 
-KINDS = ("normal", "reduction")
+from tfnas.errors import SettingsError
+from tfnas.spaces.ops import conv_bn, run
+from tfnas.spaces.site import Site, Slot
+from tfnas.spaces.space import Fill, Space
 
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """One decision of the search: an edge of the normal or of the reduction cell.
-
-    Attributes:
-        kind: `"normal"` or `"reduction"`.
-        source: State the edge starts from; 0 and 1 are the cell's inputs.
-        node: State the edge ends in, counted like `source`.
-    """
-
-    kind: str
-    source: int
-    node: int
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.source}->{self.node}"
+# Kind of cell, state an edge starts from, node it ends in; 0 and 1 are a cell's inputs.
+Edge = tuple[str, int, int]
+# What runs: kind of cell, op, state it starts from, node it ends in (0 for any).
+Key = tuple[str, str, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,21 +40,18 @@ class Cell:
     channels: int
     halve_first: bool
 
-    def stride(self, source: int) -> int:
-        """Stride of the edges that start from state `source`."""
-        return 2 if self.kind == "reduction" and source < 2 else 1
-
-    def site(self, op: str, source: int) -> Site:
-        """The site of `op` on an edge that starts from state `source`."""
-        halved = self.kind == "reduction" and source >= 2
-        height = -(-self.height // 2) if halved else self.height
-        width = -(-self.width // 2) if halved else self.width
-        stride = self.stride(source)
-        return Site(op, height, width, self.channels, self.channels, stride)
+    def slot(self, choice: int, source: int, node: int) -> Slot:
+        """The place of an edge of this cell."""
+        reduces = self.kind == "reduction"
+        stride = 2 if reduces and source < 2 else 1
+        halved = 2 if reduces and source >= 2 else 1
+        height, width = (-(-side // halved) for side in (self.height, self.width))
+        name = f"cell{self.index}_edge{source}to{node}"
+        return Slot(choice, name, height, width, self.channels, self.channels, stride)
 
 
 @dataclass(frozen=True)
-class CellSpace:
+class CellSpace(Space):
     """Stacked cells whose edges each hold one op (DARTS, arXiv 1806.09055).
 
     A cell has two inputs and `nodes` nodes; every node sums one edge from each state
@@ -86,6 +71,7 @@ class CellSpace:
         SettingsError: If a number is below 1, or an op is unknown or named twice.
     """
 
+    kind = "cell"
     input_shape: tuple[int, int, int] = (28, 28, 1)
     num_classes: int = 10
     cells: int = 3
@@ -94,29 +80,8 @@ class CellSpace:
     ops: tuple[str, ...] = ("max_pool_3x3", "skip_connect", "sep_conv_3x3")
 
     def __post_init__(self) -> None:
-        numbers = {
-            "num_classes": self.num_classes,
-            "cells": self.cells,
-            "nodes": self.nodes,
-            "channels": self.channels,
-        }
-        for name, value in numbers.items():
-            if type(value) is not int or value < 1:
-                raise SettingsError(
-                    f"{name} of a space must be a whole number from 1, got {value!r}"
-                )
-        sides = self.input_shape
-        if len(sides) != 3 or not all(type(n) is int and n > 0 for n in sides):
-            raise SettingsError(
-                f"input_shape is height, width, channels, got {self.input_shape}"
-            )
-        for op in self.ops:
-            if op not in OP_NAMES:
-                raise SettingsError(f"Unknown op {op!r}. {nearest(op, [*OP_NAMES])}")
-        if len(set(self.ops)) < max(2, len(self.ops)):
-            raise SettingsError(
-                f"A space needs at least two ops and each once, got {self.ops}"
-            )
+        self.require_counts("cells", "nodes", "channels")
+        super().__post_init__()
 
     @cached_property
     def stack(self) -> tuple[Cell, ...]:
@@ -134,63 +99,155 @@ class CellSpace:
         return tuple(stack)
 
     @cached_property
-    def choices(self) -> tuple[Choice, ...]:
+    def edges(self) -> tuple[Edge, ...]:
         """Every edge of the normal cell, then every edge of the reduction cell."""
         kinds = sorted({cell.kind for cell in self.stack})
+        nodes = range(2, 2 + self.nodes)
+        return tuple((k, s, node) for k in kinds for node in nodes for s in range(node))
+
+    @cached_property
+    def choices(self) -> tuple[str, ...]:
+        """A choice for every edge, such as `normal 0->2`."""
+        return tuple(f"{kind} {source}->{node}" for kind, source, node in self.edges)
+
+    @cached_property
+    def slots(self) -> tuple[Slot, ...]:
+        """A place for every edge of every cell."""
+        return tuple(self._places.values())
+
+    @cached_property
+    def _places(self) -> dict[tuple[int, int, int], Slot]:
+        return {
+            (cell.index, source, node): cell.slot(choice, source, node)
+            for cell in self.stack
+            for choice, (kind, source, node) in enumerate(self.edges)
+            if kind == cell.kind
+        }
+
+    def wire(self, image: Any, fill: Fill, layers: Any) -> Any:
+        """Connect stem, cells and head."""
+        stem = run(conv_bn(layers, 3 * self.channels, 1, "stem", size=3), image)
+        inputs = [stem, stem]
+        for cell in self.stack:
+            states = [_preprocess(cell, j, x, layers) for j, x in enumerate(inputs)]
+            for node in range(2, 2 + self.nodes):
+                terms = [
+                    fill(self._places[cell.index, source, node], state)
+                    for source, state in enumerate(states)
+                    if state is not None
+                ]
+                states.append(_sum(terms, f"cell{cell.index}_node{node}", layers))
+            live = [state for state in states[2:] if state is not None]
+            output = _concatenate(live, f"cell{cell.index}_output", layers)
+            inputs = [inputs[1], output]
+        # Sums of many identities are large, those of convolutions small: without this
+        # batch norm a supernet's head would see features of another scale every step.
+        head = run(conv_bn(layers, self.stack[-1].channels, 1, "head"), inputs[1])
+        pooled = layers.GlobalAveragePooling2D(name="pool")(head)
+        # Losses need float32, whatever the rest runs in.
+        return layers.Dense(self.num_classes, dtype="float32", name="logits")(pooled)
+
+    def skeleton(self) -> tuple[Space, tuple[str, ...]]:
+        """The network of identities: stem, cell plumbing, head and halving edges."""
+        identities = replace(self, ops=("skip_connect", "max_pool_3x3"))
+        return identities, ("skip_connect",) * len(self.choices)
+
+    def check(self, ops: Sequence[str]) -> None:
+        """Refuse networks in which a cell would pass nothing on."""
+        for kind in sorted({cell.kind for cell in self.stack}):
+            if not self.live_nodes(kind, ops):
+                raise SettingsError(
+                    f"No path leads through the {kind} cell: the ops into each of its "
+                    "nodes are `none`. Lower the number of `none` by a higher price."
+                )
+
+    def live_nodes(self, kind: str, ops: Sequence[str]) -> tuple[int, ...]:
+        """Nodes of a cell that a path from the cell's inputs reaches."""
+        live = {0, 1}
+        for (of_kind, source, node), op in zip(self.edges, ops, strict=True):
+            if of_kind == kind and self.op(op).chain is not None and source in live:
+                live.add(node)
+        return tuple(sorted(live - {0, 1}))
+
+    def joins(self, choice: int) -> tuple[Site, ...]:
+        """A sum in every cell; the first edge of a node is added to nothing."""
+        kind, source, _ = self.edges[choice]
+        return self._sums(kind) if source else ()
+
+    def _sums(self, kind: str) -> tuple[Site, ...]:
+        """Where one sum of a node runs in the cells of a kind: one site a cell."""
+        cells = [cell for cell in self.stack if cell.kind == kind]
+        # From state 2 on, the first node, states are as large as the cell's output.
+        return tuple(cell.slot(0, 2, 3).sum_after() for cell in cells)
+
+    def entries(self, ops: Sequence[str]) -> tuple[Site, ...]:
+        """Every table entry that a deployed network pays.
+
+        Edges that carry nothing, empty ones or from a dead node, are left out. The
+        converter keeps one of several equal ops: three equal pools of one state cost
+        what one does, and nodes that begin with equal edges share their first sums.
+        """
+        live = {kind: {0, 1, *self.live_nodes(kind, ops)} for kind, *_ in self.edges}
+        run_once: dict[Key, tuple[Site, ...]] = {}
+        added: dict[tuple[str, int], tuple[Key, ...]] = {}
+        partial: set[tuple[Key, ...]] = set()
+        for choice, ((kind, source, node), op) in enumerate(
+            zip(self.edges, ops, strict=True)
+        ):
+            if self.op(op).chain is None or source not in live[kind]:
+                continue
+            key = self._what_runs(choice, op)
+            run_once[key] = self.sites(choice, op)
+            added[kind, node] = (*added.get((kind, node), ()), key)
+            if len(added[kind, node]) > 1:
+                partial.add(added[kind, node])
+        sums = (site for first, *_ in sorted(partial) for site in self._sums(first[0]))
+        return (*(site for sites in run_once.values() for site in sites), *sums)
+
+    def _what_runs(self, choice: int, op: str) -> Key:
+        """A key that two edges share only if the converter makes one op of them."""
+        kind, source, node = self.edges[choice]
+        shared = self.op(op).runs_once(self.slots_of[choice][0])
+        return kind, op, source, 0 if shared else node
+
+    def together(self) -> tuple[tuple[int, ...], ...]:
+        """The edges of each state: they may share an op and the sums after it."""
+        starts = [(kind, source) for kind, source, _ in self.edges]
         return tuple(
-            Choice(kind, source, node)
-            for kind in kinds
-            for node in range(2, 2 + self.nodes)
-            for source in range(node)
+            tuple(e for e, one in enumerate(starts) if one == start)
+            for start in sorted({*starts})
         )
 
-    def sites(self, choice: Choice, op: str) -> tuple[Site, ...]:
-        """Where `op` would run if it were taken at `choice`: one site a cell."""
-        cells = [cell for cell in self.stack if cell.kind == choice.kind]
-        return tuple(cell.site(op, choice.source) for cell in cells)
+    def is_whole(self, ops: Sequence[str]) -> bool:
+        """Whether a path reaches every node, so that no cell's output is narrower."""
+        kinds = {cell.kind for cell in self.stack}
+        return all(len(self.live_nodes(kind, ops)) == self.nodes for kind in kinds)
 
-    def sums(self, kind: str) -> tuple[Site, ...]:
-        """Where one sum of a node runs in the cells of a kind: one site a cell."""
-        # From state 2 on, the first node, states are as large as the cell's output.
-        return tuple(cell.site(SUM, 2) for cell in self.stack if cell.kind == kind)
+    def narrow(
+        self, layer: str, kernel: NDArray[Any], ops: Sequence[str]
+    ) -> NDArray[Any]:
+        """The input channels of a kernel that come from nodes some path reaches."""
+        if layer == "head_conv":
+            source = self.stack[-1]
+        else:  # cell2_input0_conv reads the output of cell 0
+            cell, which = (int(number) for number in re.findall(r"\d+", layer)[:2])
+            source = self.stack[cell - 2 + which]
+        by_node = np.split(kernel, self.nodes, axis=-2)
+        live = self.live_nodes(source.kind, ops)
+        return np.concatenate([by_node[node - 2] for node in live], axis=-2)
 
-    @property
-    def all_sites(self) -> tuple[Site, ...]:
-        """Every distinct site of the space, sorted."""
-        ops = {
-            site
-            for choice in self.choices
-            for op in self.ops
-            for site in self.sites(choice, op)
-        }
-        return tuple(sorted(ops.union(*map(self.sums, KINDS))))
 
-    @property
-    def fingerprint(self) -> str:
-        """Twelve hex digits that two spaces share only if they are equal."""
-        text = json.dumps(self.to_dict(), sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
+def _preprocess(cell: Cell, j: int, x: Any, layers: Any) -> Any:
+    stride = 2 if cell.halve_first and j == 0 else 1
+    return run(conv_bn(layers, cell.channels, stride, f"cell{cell.index}_input{j}"), x)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return {"kind": "cell", **asdict(self)}
 
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Read what `to_dict` wrote; keys left out keep their defaults.
+def _sum(terms: list[Any], name: str, layers: Any) -> Any:
+    terms = [term for term in terms if term is not None]
+    if len(terms) < 2:
+        return terms[0] if terms else None
+    return layers.Add(name=name)(terms)
 
-        Raises:
-            SettingsError: If a key is unknown or a value is of the wrong type.
-        """
-        values = dict(values)
-        if (kind := values.pop("kind", "cell")) != "cell":
-            raise SettingsError(f"Unknown kind of space {kind!r}. Known: cell")
-        known = [field.name for field in fields(cls)]
-        for key in values:
-            if key not in known:
-                raise SettingsError(f"Unknown key of a space: {nearest(key, known)}")
-        for key in {"input_shape", "ops"} & set(values):
-            if not isinstance(values[key], list | tuple):
-                raise SettingsError(f"{key} of a space must be a list")
-            values[key] = tuple(values[key])
-        return cls(**values)
+
+def _concatenate(states: list[Any], name: str, layers: Any) -> Any:
+    return states[0] if len(states) == 1 else layers.Concatenate(name=name)(states)

@@ -1,43 +1,95 @@
-"""A space from a file, a name or a class."""
+"""A space from plain values, from a file, or from a name.
+
+What stands in a file that travels may name what tfnas or an installed package has, and
+never a module: `package.module:NAME` counts where the user typed it, in a file that
+they named as a space, or in their own run folder. There `typed` is true.
+"""
 
 import json
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from tfnas.errors import SettingsError
 from tfnas.spaces.cell import CellSpace
+from tfnas.spaces.chain import ChainSpace
+from tfnas.spaces.space import Space
+from tfnas.support.plugins import from_module, resolve
+
+SPACES: dict[str, type[Space]] = {"cell": CellSpace, "chain": ChainSpace}
+DEFAULT = "cell"
+
+
+def space_of(values: Mapping[str, Any], *, typed: bool = False) -> Space:
+    """The space of what `Space.to_dict` wrote, or of a part of it.
+
+    Args:
+        values: Its fields; `kind` is that of the default space where it is left out.
+        typed: Whether `package.module:NAME` counts as a kind and as an op.
+
+    Raises:
+        SettingsError: If kind, a key or an op is unknown, or a value is wrong.
+    """
+    values = dict(values)
+    kind, ops = values.pop("kind", DEFAULT), values.get("ops", ())
+    foreign = [name for name in (kind, *ops) if ":" in str(name)]
+    if foreign and not typed:
+        raise SettingsError(
+            f"{foreign[0]} names a module, which is not imported on the word of a "
+            "file. Name the space with --space, or install it with an entry point."
+        )
+    return _space_class(str(kind)).from_dict(values)
+
+
+def _space_class(kind: str) -> type[Space]:
+    found = (
+        from_module(kind, SettingsError)
+        if ":" in kind
+        else resolve(kind, SPACES, "tfnas.spaces", SettingsError)
+    )
+    if not (isinstance(found, type) and issubclass(found, Space)):
+        raise SettingsError(f"{kind} is no subclass of tfnas.Space")
+    return found
 
 
 def read_space(
-    path: Path | None,
+    name: str | None,
     *,
     input_shape: tuple[int, int, int] | None = None,
     num_classes: int | None = None,
-) -> CellSpace:
-    """A space from a TOML or JSON file, or the default one, for given images.
+) -> Space:
+    """The space that a user names, for given images.
 
     Args:
-        path: The file, or None for the default space.
+        name: A TOML or JSON file, a kind of space, or `package.module:Class`; the
+            default space where None. What exists as a file is that.
         input_shape: Replaces the file's.
         num_classes: Replaces the file's.
 
     Raises:
-        SettingsError: If the file cannot be read or holds no space.
+        SettingsError: If there is no such space, or the file holds none.
     """
     values: dict[str, Any] = {}
-    if path is not None:
-        try:
-            text = path.read_text(encoding="utf-8")
-            values = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
-        except OSError as error:
-            raise SettingsError(
-                f"Cannot read the space {path}: {error.strerror}"
-            ) from error
-        except ValueError as error:
-            raise SettingsError(f"{path} is neither TOML nor JSON: {error}") from error
-        if not isinstance(values, dict):
-            raise SettingsError(f"{path} holds no keys of a space")
+    if name is not None:
+        path = Path(name)
+        is_file = path.suffix in (".toml", ".json") or path.is_file()
+        values = _read(path) if is_file else {"kind": name}
     given = {"input_shape": input_shape, "num_classes": num_classes}
     values |= {key: value for key, value in given.items() if value is not None}
-    return CellSpace.from_dict(values)
+    return space_of(values, typed=True)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+        values = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+    except OSError as error:
+        raise SettingsError(
+            f"Cannot read the space {path}: {error.strerror}"
+        ) from error
+    except ValueError as error:
+        raise SettingsError(f"{path} is neither TOML nor JSON: {error}") from error
+    if not isinstance(values, dict):
+        raise SettingsError(f"{path} holds no keys of a space")
+    return values

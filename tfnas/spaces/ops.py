@@ -1,19 +1,67 @@
-"""The candidate ops, and the fixed parts around them, as chains of Keras layers.
+"""The candidate ops, and the fixed parts around them: the one place that defines an op.
 
-Names and definitions follow DARTS (https://arxiv.org/abs/1806.09055, section 3.1.1) in
-an order that deploys: convolution, batch norm, ReLU6, which one int8 op does; nothing
-after a pooling or an identity.
+Definitions follow DARTS (https://arxiv.org/abs/1806.09055, section 3.1.1), MobileNetV2
+(https://arxiv.org/abs/1801.04381) and EfficientNet-EdgeTPU's fused blocks in an order
+that deploys: convolution, batch norm, ReLU6, which one int8 op does; nothing after a
+pooling or an identity.
 
-To add an op: write a function and add a line to `OPS`.
-Every function takes `layers`, the module the layers come from (`keras.layers`, or
-`tf_keras.layers` for quantization-aware training), and a prefix for their names.
+To add an op: write a function and a line in `OPS`. Another package offers an `Op` in
+the entry-point group `tfnas.ops`; a space of your own may also name one as
+`package.module:NAME`. A function takes `layers`, the module the layers come from
+(`keras.layers`, the supernet's faster ones, `tf_keras.layers` for training with int8),
+the slot and a prefix for the layers' names. Nothing here imports Keras.
 """
 
 from collections.abc import Callable
-from functools import partial
+from dataclasses import dataclass
+from functools import cache, partial
 from typing import Any
 
+from tfnas.errors import SettingsError
+from tfnas.spaces.site import Site, Slot
+from tfnas.support.plugins import from_module, resolve
+
 Chain = list[Any]
+Make = Callable[[Any, Slot, str], Chain]
+
+
+@dataclass(frozen=True)
+class Op:
+    """A candidate.
+
+    Attributes:
+        name: Begins the names of its layers; letters, digits and underscores.
+        chain: Makes the layers that run one after another, from a module of layers, a
+            slot and a prefix for their names; no layers pass the input on. None for an
+            op that puts out nothing, whose slot stays empty.
+        light: Whether it has few weights or none: a search that takes little else has
+            collapsed.
+        merges: Whether the converter keeps one of several equal ones on one input.
+        is_identity: Whether it passes its input on where its slot keeps the shape.
+        keeps_channels: Whether it puts out as many channels as it takes, and can
+            therefore not stand where they change.
+        tflite: Operators that its layers may become, beside those of `DEPLOYABLE`.
+    """
+
+    name: str
+    chain: Make | None
+    light: bool = False
+    merges: bool = False
+    is_identity: bool = False
+    keeps_channels: bool = False
+    tflite: tuple[str, ...] = ()
+
+    def fits(self, slot: Slot) -> bool:
+        """Whether it can put out what its slot needs."""
+        return not self.keeps_channels or slot.in_channels == slot.out_channels
+
+    def is_free(self, place: Site | Slot) -> bool:
+        """Whether it leaves nothing behind in the deployed network."""
+        return self.chain is None or (self.is_identity and place.keeps_shape)
+
+    def runs_once(self, place: Site | Slot) -> bool:
+        """Whether equal ones on one input are one op in the deployed network."""
+        return self.merges or (self.is_identity and place.keeps_shape)
 
 
 def conv_bn(
@@ -36,7 +84,14 @@ def separable(
     layers: Any, filters: int, stride: int, name: str, *, size: int, dilation: int = 1
 ) -> Chain:
     """Depthwise then pointwise convolution, with nothing between (arXiv 1610.02357)."""
-    depthwise = layers.DepthwiseConv2D(
+    depthwise = _depthwise(layers, stride, name, size=size, dilation=dilation)
+    return [depthwise, *conv_bn(layers, filters, 1, name)]
+
+
+def _depthwise(
+    layers: Any, stride: int, name: str, *, size: int, dilation: int = 1
+) -> Any:
+    return layers.DepthwiseConv2D(
         size,
         stride,
         "same",
@@ -44,72 +99,122 @@ def separable(
         use_bias=False,
         name=f"{name}_depthwise",
     )
-    return [depthwise, *conv_bn(layers, filters, 1, name)]
 
 
-def _bn_relu(layers: Any, name: str, relu: bool) -> Chain:
+def _bn_relu(layers: Any, name: str, relu: bool = True) -> Chain:
     bn = layers.BatchNormalization(momentum=0.9, epsilon=1e-3, name=f"{name}_bn")
     return [bn, layers.ReLU(max_value=6, name=f"{name}_relu")] if relu else [bn]
 
 
-def max_pool(layers: Any, filters: int, stride: int, name: str) -> Chain:
-    """3x3 max pooling; keeps the channels, so `filters` is unused."""
-    del filters
-    return [layers.MaxPooling2D(3, stride, "same", name=name)]
+def max_pool(layers: Any, slot: Slot, name: str) -> Chain:
+    """3x3 max pooling."""
+    return [layers.MaxPooling2D(3, slot.stride, "same", name=name)]
 
 
-def avg_pool(layers: Any, filters: int, stride: int, name: str) -> Chain:
-    """3x3 average pooling over the pixels that exist; keeps the channels."""
-    del filters
-    return [layers.AveragePooling2D(3, stride, "same", name=name)]
+def avg_pool(layers: Any, slot: Slot, name: str) -> Chain:
+    """3x3 average pooling over the pixels that exist."""
+    return [layers.AveragePooling2D(3, slot.stride, "same", name=name)]
 
 
-def skip_connect(layers: Any, filters: int, stride: int, name: str) -> Chain:
-    """The input itself; where it must be halved, a linear 1x1 convolution."""
-    if stride == 1:
+def skip_connect(layers: Any, slot: Slot, name: str) -> Chain:
+    """The input itself; where its shape must change, a linear 1x1 convolution."""
+    if slot.keeps_shape:
         return []
-    return conv_bn(layers, filters, stride, name, relu=False)
+    return conv_bn(layers, slot.out_channels, slot.stride, name, relu=False)
 
 
-def sep_conv(layers: Any, filters: int, stride: int, name: str, *, size: int) -> Chain:
+def conv(layers: Any, slot: Slot, name: str, *, size: int) -> Chain:
+    """A dense convolution."""
+    return conv_bn(layers, slot.out_channels, slot.stride, name, size=size)
+
+
+def sep_conv(layers: Any, slot: Slot, name: str, *, size: int) -> Chain:
     """Two separable convolutions, the first with the stride."""
-    first = separable(layers, filters, stride, f"{name}_1", size=size)
+    filters = slot.out_channels
+    first = separable(layers, filters, slot.stride, f"{name}_1", size=size)
     return [*first, *separable(layers, filters, 1, f"{name}_2", size=size)]
 
 
-def dil_conv(layers: Any, filters: int, stride: int, name: str, *, size: int) -> Chain:
+def dil_conv(layers: Any, slot: Slot, name: str, *, size: int) -> Chain:
     """1x1 convolution with the stride, then a separable convolution with dilation 2.
 
     The 1x1 convolution is not in DARTS. Keras refuses a stride together with a
     dilation; and TensorFlow writes a dilation as SPACE_TO_BATCH_ND around a
     convolution, which the converter folds only where nothing else reads its input.
     """
-    first = conv_bn(layers, filters, stride, f"{name}_first")
+    filters = slot.out_channels
+    first = conv_bn(layers, filters, slot.stride, f"{name}_first")
     return [*first, *separable(layers, filters, 1, name, size=size, dilation=2)]
 
 
-Op = Callable[[Any, int, int, str], Chain]
-# `none` has no layers: a network leaves its edge out, a mixed op counts it as zero.
-OPS: dict[str, Op | None] = {
-    "max_pool_3x3": max_pool,
-    "skip_connect": skip_connect,
-    "sep_conv_3x3": partial(sep_conv, size=3),
-    "avg_pool_3x3": avg_pool,
-    "sep_conv_5x5": partial(sep_conv, size=5),
-    "dil_conv_3x3": partial(dil_conv, size=3),
-    "dil_conv_5x5": partial(dil_conv, size=5),
-    "conv_1x1": conv_bn,
-    "conv_3x3": partial(conv_bn, size=3),
-    "none": None,
+def inverted_residual(
+    layers: Any, slot: Slot, name: str, *, size: int, expansion: int
+) -> Chain:
+    """1x1 to more channels, depthwise, linear 1x1 (arXiv 1801.04381, figure 4).
+
+    With `expansion` 1 the first convolution is left out, as in MobileNetV2.
+    """
+    wide = expansion * slot.in_channels
+    widen = conv_bn(layers, wide, 1, f"{name}_expand") if expansion > 1 else []
+    depthwise = _depthwise(layers, slot.stride, name, size=size)
+    project = conv_bn(layers, slot.out_channels, 1, f"{name}_project", relu=False)
+    return [*widen, depthwise, *_bn_relu(layers, f"{name}_depthwise"), *project]
+
+
+def fused_residual(
+    layers: Any, slot: Slot, name: str, *, size: int, expansion: int
+) -> Chain:
+    """A dense convolution to more channels, then a linear 1x1 (arXiv 2003.02838)."""
+    wide = expansion * slot.in_channels
+    widen = conv_bn(layers, wide, slot.stride, f"{name}_expand", size=size)
+    project = conv_bn(layers, slot.out_channels, 1, f"{name}_project", relu=False)
+    return [*widen, *project]
+
+
+OPS = {
+    op.name: op
+    for op in (
+        Op("max_pool_3x3", max_pool, light=True, merges=True, keeps_channels=True),
+        Op("skip_connect", skip_connect, light=True, is_identity=True),
+        Op("sep_conv_3x3", partial(sep_conv, size=3)),
+        Op("avg_pool_3x3", avg_pool, light=True, merges=True, keeps_channels=True),
+        Op("sep_conv_5x5", partial(sep_conv, size=5)),
+        Op("dil_conv_3x3", partial(dil_conv, size=3)),
+        Op("dil_conv_5x5", partial(dil_conv, size=5)),
+        Op("conv_1x1", partial(conv, size=1)),
+        Op("conv_3x3", partial(conv, size=3)),
+        Op("none", None, light=True),  # an edge that is left out
+        Op("skip", None, light=True),  # a block that is passed over
+        *(
+            Op(f"ir_k{k}_e{e}", partial(inverted_residual, size=k, expansion=e))
+            for k in (3, 5)
+            for e in (1, 3, 6)
+        ),
+        *(
+            Op(f"fused_k3_e{e}", partial(fused_residual, size=3, expansion=e))
+            for e in (3, 6)
+        ),
+    )
 }
 
 
-def op_chain(op: str, layers: Any, filters: int, stride: int, name: str) -> Chain:
-    """Fresh layers of the op called `op`; an empty chain passes its input on."""
-    build = OPS[op]
-    if build is None:
-        raise ValueError("`none` has no layers: leave its edge out")
-    return build(layers, filters, stride, f"{name}_{op}")
+@cache
+def find_op(name: str) -> Op:
+    """The op of a name: ours, one of another package, or `package.module:NAME`.
+
+    Who reads a file that travels must have refused names with a colon before
+    (`spaces.load.space_of`).
+
+    Raises:
+        SettingsError: If there is no such op.
+    """
+    if ":" in name:
+        found = from_module(name, SettingsError)
+    else:
+        found = resolve(name, OPS, "tfnas.ops", SettingsError)
+    if not isinstance(found, Op) or not found.name.isidentifier():
+        raise SettingsError(f"{name} is no tfnas.Op whose name is a plain word")
+    return found
 
 
 def run(chain: Chain, x: Any, **kwargs: Any) -> Any:
@@ -117,19 +222,3 @@ def run(chain: Chain, x: Any, **kwargs: Any) -> Any:
     for layer in chain:
         x = layer(x, **kwargs)
     return x
-
-
-# The names `tfnas.spaces.ops.OPS` builds; here so that plain data needs no TensorFlow.
-OP_NAMES = (
-    "max_pool_3x3",
-    "skip_connect",
-    "sep_conv_3x3",
-    "avg_pool_3x3",
-    "sep_conv_5x5",
-    "dil_conv_3x3",
-    "dil_conv_5x5",
-    "conv_1x1",
-    "conv_3x3",
-    "none",
-)
-WEIGHTLESS_OPS = ("max_pool_3x3", "avg_pool_3x3")

@@ -11,7 +11,6 @@ BYTES = {
     **{"": 1.0, "B": 1.0, "kB": 1e3, "MB": 1e6},
     **{"KiB": 2.0**10, "MiB": 2.0**20},
 }
-_QUANTITY = re.compile(r"([0-9]*\.?[0-9]+(?:e[+-]?[0-9]+)?)\s*([A-Za-z]*)")
 
 
 def parse_quantity(text: str, units: dict[str, float]) -> float:

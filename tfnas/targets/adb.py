@@ -16,7 +16,7 @@ from tfnas.errors import TargetError
 from tfnas.support.process import run
 from tfnas.support.progress import say
 from tfnas.targets.measurement import REFUSED, Measurement
-from tfnas.targets.target import ROUNDS
+from tfnas.tflite.traits import Traits
 
 SCHEME = "adb:"
 FOLDER = "/data/local/tmp/tfnas"
@@ -57,13 +57,10 @@ class Adb:
         TargetError: If adb, phone or binary is not there.
     """
 
-    about = "an Android phone behind adb, timed by benchmark_model"
-    options = ("benchmark_binary", "remote_folder", "taskset")
-    rounds = ROUNDS
-    repeats = (1,)
-    suffix = ""
-    per_tensor_dense = False
-    call_ms = None
+    traits = Traits(
+        about="an Android phone behind adb, timed by benchmark_model",
+        options=("benchmark_binary", "remote_folder", "taskset"),
+    )
 
     def __init__(
         self,

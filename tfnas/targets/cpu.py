@@ -7,7 +7,8 @@ from pathlib import Path
 
 from tfnas.support.quiet import quiet
 from tfnas.targets.measurement import Measurement
-from tfnas.targets.target import ROUNDS, time_calls
+from tfnas.targets.target import time_calls
+from tfnas.tflite.traits import Traits
 
 
 class Cpu:
@@ -18,13 +19,7 @@ class Cpu:
         threads: Threads of the interpreter.
     """
 
-    about = "this machine's CPU, through LiteRT"
-    options = ()
-    rounds = ROUNDS
-    repeats = (1,)
-    suffix = ""
-    per_tensor_dense = False
-    call_ms = None
+    traits = Traits(about="this machine's CPU, through LiteRT")
 
     def __init__(self, address: str = "cpu", *, threads: int = 1) -> None:
         self.name = address

@@ -12,6 +12,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -21,6 +22,7 @@ from tfnas.errors import TargetError, nearest
 from tfnas.support.process import run
 from tfnas.targets.measurement import UNUSABLE, Measurement
 from tfnas.targets.target import COPIES
+from tfnas.tflite.traits import Traits
 
 CONFIG = "Arm/vela.ini"
 _TIMEOUT_S = 600.0
@@ -46,12 +48,13 @@ class EthosU:
             system is not one of this accelerator.
     """
 
-    about = "Arm Ethos-U NPU, estimated by Arm's compiler vela"
-    options = ("system_config", "memory_mode")
-    rounds = 1  # an estimate is the same every time
-    suffix = "vela"
-    per_tensor_dense = False
-    call_ms = 0.0
+    traits = Traits(
+        about="Arm Ethos-U NPU, estimated by Arm's compiler vela",
+        options=("system_config", "memory_mode"),
+        rounds=1,
+        suffix="vela",
+        call_ms=0.0,
+    )
 
     def __init__(
         self,
@@ -70,8 +73,8 @@ class EthosU:
         _check_system(family, self.system_config, self.memory_mode)
         # An op alone would pay for its input and output in DRAM, which a network keeps
         # in SRAM: there only what further copies add says what it costs.
-        dedicated = self.memory_mode.startswith("Dedicated")
-        self.repeats = COPIES if dedicated else (1,)
+        if self.memory_mode.startswith("Dedicated"):
+            self.traits = replace(self.traits, repeats=COPIES)
         clock_mhz = float(systems()[self.system_config]["core_clock"]) / 1e6
         self.device = {
             "accelerator": address,

@@ -33,6 +33,11 @@ class Measurement:
     rounds_ms: tuple[float, ...] = ()
 
     @property
+    def is_usable(self) -> bool:
+        """Whether its times are those of the whole model."""
+        return UNUSABLE not in self.flags
+
+    @property
     def median_ms(self) -> float:
         """The figure that is reported: robust to a stray slow run."""
         return median(self.runs_ms)

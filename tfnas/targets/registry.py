@@ -2,18 +2,19 @@
 
 To add one: write `tfnas/targets/NAME.py` with a class that fits `Target`, and add a
 line to `TARGETS`; or name the class in the entry-point group `tfnas.targets` of another
-package. Nothing else names a device.
+package; or type `--target package.module:Class`. Nothing else names a device.
 """
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from importlib import import_module
-from importlib.metadata import entry_points
 from typing import Any
 
-from tfnas.errors import TargetError, nearest
+from tfnas.errors import TargetError
+from tfnas.support.plugins import from_module, known, names_module, resolve
 from tfnas.targets.target import Target
+from tfnas.tflite.traits import Traits
 
+GROUP = "tfnas.targets"
 _ETHOS_U = "tfnas.targets.ethos_u:EthosU"
 # Import paths, not classes: `tfnas --help` must not import a device's toolchain. A name
 # that ends in `:` or `/` is the beginning of an address, such as `ssh://pi@kitchen`.
@@ -34,55 +35,70 @@ TARGETS = {
 }
 
 
-def targets() -> dict[str, str]:
-    """Import paths of all target classes by name; those of other packages come last.
+def targets() -> list[str]:
+    """Names of all targets; those of other packages come last.
 
     Raises:
         TargetError: If another package takes a name that is taken.
     """
-    known = dict(TARGETS)
-    for entry in entry_points(group="tfnas.targets"):
-        if entry.name in known:
-            raise TargetError(
-                f"The package {entry.dist.name if entry.dist else '?'} offers a target "
-                f"{entry.name!r}, but there is one already. Uninstall the package."
-            )
-        known[entry.name] = entry.value
-    return known
+    return known(TARGETS, GROUP, TargetError)
 
 
-def target_class(address: str) -> Any:
+def target_class(address: str, *, typed: bool = False) -> Any:
     """The class for an address.
 
+    Args:
+        address: A name of `targets`, with what follows where that is a beginning.
+        typed: Whether the user typed it, so that it may be `package.module:Class`;
+            never for an address out of a table or a card.
+
     Raises:
-        TargetError: If no target has such an address.
+        TargetError: If no target has such an address, or what has is no target.
     """
-    known = targets()
-    names = [name for name in known if name == address] or [
-        name for name in known if name[-1] in ":/" and address.startswith(name)
+    name = _name(address)
+    if not name and typed and names_module(address):
+        cls = from_module(address, TargetError)
+    else:
+        cls = resolve(name or address, TARGETS, GROUP, TargetError)
+    if not isinstance(getattr(cls, "traits", None), Traits):
+        raise TargetError(f"{address} is no target: its class has no `traits`")
+    return cls
+
+
+def _name(address: str) -> str:
+    """The name that an address is, or the longest that it begins with; else empty."""
+    if address in TARGETS:
+        return address
+    fits = [
+        name
+        for name in targets()
+        if name == address or (name[-1] in ":/" and address.startswith(name))
     ]
-    if not names:
-        raise TargetError(f"Unknown target {address!r}. {nearest(address, [*known])}")
-    module, _, cls = known[max(names, key=len)].partition(":")
-    return getattr(import_module(module), cls)
+    return max(fits, key=len, default="")
 
 
 def get_target(
-    address: str, *, threads: int = 1, options: Mapping[str, str] | None = None
+    address: str,
+    *,
+    threads: int = 1,
+    options: Mapping[str, str] | None = None,
+    typed: bool = False,
 ) -> Target:
     """Make a target ready for use.
 
     Args:
-        address: A key of `TARGETS`, with what follows where that is a beginning.
+        address: As for `target_class`.
         threads: CPU threads an inference may use.
         options: What the target's class takes beside.
+        typed: As for `target_class`.
 
     Raises:
         TargetError: If the target is unknown, not there, or takes no such option.
     """
-    cls, given = target_class(address), dict(options or {})
-    if strange := [name for name in given if name not in cls.options]:
-        takes = ", ".join(map(flag, cls.options)) or "none"
+    cls, given = target_class(address, typed=typed), dict(options or {})
+    taken = cls.traits.options
+    if strange := [name for name in given if name not in taken]:
+        takes = ", ".join(map(flag, taken)) or "none"
         raise TargetError(
             f"Target {address} has no option {flag(strange[0])}. Its options: {takes}"
         )
@@ -95,7 +111,7 @@ def get_target(
 def same_target(
     address: str, device: Mapping[str, str], reach: Mapping[str, str]
 ) -> Target:
-    """The target that a table was made on.
+    """The target that a table or a card was made on; their word imports no module.
 
     Args:
         address: Its address.
@@ -106,7 +122,7 @@ def same_target(
         TargetError: If it is not there, or is another device or runtime by now.
     """
     known = {**device, **reach}
-    taken = target_class(address).options
+    taken = target_class(address).traits.options
     options = {name: known[name] for name in taken if name in known}
     target = get_target(address, threads=int(device["threads"]), options=options)
     for fact in sorted({*device, *target.device}):
@@ -142,7 +158,7 @@ class About:
 
     @property
     def details(self) -> list[str]:
-        """More lines, for who asks about this target alone."""
+        """More lines, for a look at this target alone."""
         begins = self.address[-1] in ":/"
         return [
             *([f"Write the device behind it: {self.address}..."] if begins else []),
@@ -155,13 +171,14 @@ class About:
 
 
 def describe(address: str) -> About:
-    """What can be said of a target without using it.
+    """What can be said of a target that the user names, without using it.
 
     Raises:
         TargetError: If there is no such target.
     """
-    cls = target_class(address)
-    return About(address, cls.about, tuple(cls.missing(address)), cls.options)
+    cls = target_class(address, typed=True)
+    lacks = tuple(cls.missing(address))
+    return About(address, cls.traits.about, lacks, cls.traits.options)
 
 
 def flag(option: str) -> str:

@@ -19,7 +19,7 @@ from tfnas.errors import TargetError
 from tfnas.support.process import run, stream
 from tfnas.support.progress import say
 from tfnas.targets.measurement import REFUSED, Measurement
-from tfnas.targets.target import ROUNDS
+from tfnas.tflite.traits import Traits
 
 RUNNER = Path(__file__).with_name("board_runner.py")
 _SHARED = (
@@ -47,13 +47,10 @@ class Ssh:
         TargetError: If the address is none, or the board or its runtime is not there.
     """
 
-    about = "a board behind ssh, timed by its own TFLite runtime"
-    options = ("python", "remote_folder", "delegate")
-    rounds = ROUNDS
-    repeats = (1,)
-    suffix = ""
-    per_tensor_dense = False
-    call_ms = None
+    traits = Traits(
+        about="a board behind ssh, timed by its own TFLite runtime",
+        options=("python", "remote_folder", "delegate"),
+    )
 
     def __init__(
         self,

@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from tfnas.targets.measurement import Measurement
+from tfnas.tflite.traits import Traits
 
-# Where times vary, every model is measured this often.
-ROUNDS = 9
 # Copies of an op, where its price is what each further copy adds.
 COPIES = (1, 2, 4, 8)
 # A shorter sample would be mostly clock: a short model runs several times in one.
@@ -18,37 +17,23 @@ _SAMPLE_S = 1e-4
 class Target(Protocol):
     """A device that runs TFLite models, at an address.
 
-    Its class takes the address, `threads` and the options it names, as keywords.
+    Its class takes the address, and as keywords `threads` and the options it names.
 
     Attributes:
-        about: One line for people.
-        options: Names of the keywords that its class takes beside `threads`.
-        rounds: How often every model is measured, in ever another order.
-        repeats: Copies of an op in the models that its time is told from: once, or
-            several numbers where a call or memory would drown it.
-        per_tensor_dense: Whether weights of dense layers must share one scale.
-        suffix: Of the file name of a compiled model; empty where none is compiled.
+        traits: What it asks of models and of who times them; its class says so too.
         name: Its address.
         kind: Kind of its numbers: `measured`, `vendor-estimate` or `analytic`.
         device: Facts that tell this device and runtime from others.
         conditions: Facts that may change while it measures, such as its temperature.
         reach: Options that say how it is reached, and nothing of how fast it is.
-        call_ms: Milliseconds of a call that no op causes, taken off every op's time;
-            None where a profile is to measure it, as the time of an op on one number.
     """
 
-    about: str
-    options: tuple[str, ...]
-    rounds: int
-    repeats: tuple[int, ...]
-    suffix: str
-    per_tensor_dense: bool
+    traits: Traits
     name: str
     kind: str
     device: Mapping[str, str]
     conditions: Mapping[str, str]
     reach: Mapping[str, str]
-    call_ms: float | None
 
     @staticmethod
     def missing(address: str) -> list[str]:

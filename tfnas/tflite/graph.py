@@ -1,36 +1,69 @@
-"""Keras model -> .tflite bytes, and what is in them."""
+"""What is in a .tflite: its operators and tensors."""
 
 from collections import Counter
 from functools import cache
+from typing import Any, NamedTuple
 
 from tfnas.errors import ModelError
 
-# What the networks of a cell space convert to; anything else ran on a slow path once.
-DEPLOYABLE_OPS = frozenset(
-    {
-        "CONV_2D",
-        "DEPTHWISE_CONV_2D",
-        "MAX_POOL_2D",
-        "AVERAGE_POOL_2D",
-        "ADD",
-        "CONCATENATION",
-        "MEAN",
-        "FULLY_CONNECTED",
-        "RESHAPE",
-        "PAD",
-    }
-)
+
+class Operator(NamedTuple):
+    """One operator of a model.
+
+    Attributes:
+        name: Such as `CONV_2D`.
+        version: Of the operator; later ones do more.
+        node: It as the schema of .tflite has it: inputs, outputs, options.
+        tensors: Of its subgraph; `node` names them by their index.
+    """
+
+    name: str
+    version: int
+    node: Any
+    tensors: Any
+
+
+def parse(flatbuffer: bytes) -> tuple[Any, list[Operator]]:
+    """Read a model.
+
+    Args:
+        flatbuffer: A .tflite model.
+
+    Returns:
+        It as the schema of .tflite has it, and its operators in order.
+
+    Raises:
+        ModelError: If it is no .tflite model.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    if flatbuffer[4:8] != b"TFL3":
+        raise ModelError("It is no .tflite model")
+    model = schema.ModelT.InitFromPackedBuf(flatbuffer, 0)
+    codes = [
+        (_names("BuiltinOperator")[max(c.builtinCode, c.deprecatedBuiltinCode)], c)
+        for c in model.operatorCodes
+    ]
+    found = []
+    for part in model.subgraphs:
+        for node in part.operators or []:
+            name, code = codes[node.opcodeIndex]
+            found.append(Operator(name, code.version, node, part.tensors))
+    return model, found
+
+
+def type_name(tensor: Any) -> str:
+    """The type of a tensor of a parsed model, such as `INT8`."""
+    return _names("TensorType")[tensor.type]
 
 
 @cache
-def _op_names() -> dict[int, str]:
+def _names(enum: str) -> dict[int, str]:
+    """Names of an enumeration of the schema, by their numbers."""
     from ai_edge_litert import schema_py_generated as schema
 
-    return {
-        code: name
-        for name, code in vars(schema.BuiltinOperator).items()
-        if not name.startswith("_")
-    }
+    members = vars(getattr(schema, enum)).items()
+    return {code: name for name, code in members if not name.startswith("_")}
 
 
 def graph(flatbuffer: bytes) -> tuple[list[str], Counter[str]]:
@@ -45,30 +78,17 @@ def graph(flatbuffer: bytes) -> tuple[list[str], Counter[str]]:
     Raises:
         ModelError: If it is no .tflite model.
     """
-    from ai_edge_litert import schema_py_generated as schema
-
-    if flatbuffer[4:8] != b"TFL3":
-        raise ModelError("It is no .tflite model")
-    types = {code: name for name, code in vars(schema.TensorType).items()}
-    model = schema.ModelT.InitFromPackedBuf(flatbuffer, 0)
-    codes = [max(c.builtinCode, c.deprecatedBuiltinCode) for c in model.operatorCodes]
-    names = [
-        _op_names()[codes[op.opcodeIndex]]
-        for part in model.subgraphs
-        for op in part.operators or []
-    ]
+    model, operators = parse(flatbuffer)
     tensors = [tensor for part in model.subgraphs for tensor in part.tensors]
-    return names, Counter(types[tensor.type] for tensor in tensors)
+    return [op.name for op in operators], Counter(map(type_name, tensors))
 
 
-def check_int8(
-    flatbuffer: bytes, allowed: frozenset[str] = DEPLOYABLE_OPS
-) -> list[str]:
+def check_int8(flatbuffer: bytes, allowed: frozenset[str]) -> list[str]:
     """Refuse a model that would leave int8 or run an op nobody priced.
 
     Args:
         flatbuffer: A .tflite model.
-        allowed: Ops it may hold.
+        allowed: Ops it may hold, such as `Space.tflite_ops`.
 
     Returns:
         Its ops, in order.

@@ -13,6 +13,7 @@ import click
 
 from tfnas.spaces.cell import CellSpace
 from tfnas.spaces.simplex import budget_name, parse_budget
+from tfnas.spaces.space import DEPLOYABLE
 from tfnas.tflite.graph import check_int8
 
 # Firsov 2024: accuracy in percent, parameters of the ops on the edges.
@@ -45,7 +46,7 @@ def main(run: Path) -> None:
             f"{card['epochs']} epochs in {card['train_seconds']:.0f} s "
             f"| published {accuracy} %, {op_params:,} parameters in ops"
         )
-        graph = check_int8((folder / "model_int8.tflite").read_bytes())
+        graph = check_int8((folder / "model_int8.tflite").read_bytes(), DEPLOYABLE)
         print(f"   all int8: {dict(Counter(graph))}")
     for point, op in (("B", ops[2]), ("C", ops[0]), ("D", ops[1])):
         fewest = counts[point][op] == min(count[op] for count in counts.values())

@@ -12,7 +12,7 @@ import numpy as np
 from tfnas.family.family import logits_for
 from tfnas.latency.device import Place, on_target
 from tfnas.latency.probes import network_model
-from tfnas.latency.table import LatencyTable
+from tfnas.latency.table_file import read_table
 from tfnas.search.derive import POINTS, sweep
 from tfnas.search.run import Run
 from tfnas.search.search import load_search
@@ -26,16 +26,16 @@ from tfnas.targets.registry import target_class
 def main(run: Path, path: Path | None, count: int) -> None:
     """Measure members of RUN and compare."""
     search = load_search(Run(run))
-    table = LatencyTable.load(path) if path else search.table
+    table = read_table(path) if path else search.table
     members = sorted(
         sweep(search.space, logits_for(search, table), POINTS),
         key=lambda member: table.predict(member).latency_ms,
     )
-    one_scale = target_class(table.target).per_tensor_dense
+    traits = target_class(table.target).traits
     errors, inside = [], 0
     for pick in np.linspace(0, len(members) - 1, count).round().astype(int):
         member = members[pick]
-        model = network_model(member, per_tensor_dense=one_scale)
+        model = network_model(member, traits=traits)
         timed, _ = on_target(model, Place.of_table(table))
         if timed is None:
             raise SystemExit("The table's device is not there")

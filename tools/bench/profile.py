@@ -15,7 +15,7 @@ import tfnas
 from tfnas.latency.calibration import spearman
 from tfnas.latency.journal import Journal
 from tfnas.latency.probes import network_model
-from tfnas.latency.rounds import measure
+from tfnas.latency.rounds import TIMING, measure
 from tfnas.spaces.architecture import random_architecture
 from tfnas.targets.registry import get_target
 
@@ -38,7 +38,7 @@ def main(networks: int, seed: int) -> None:
     rng = random.Random(seed)
     members = [random_architecture(space, rng) for _ in range(networks)]
     makers = {str(i): partial(network_model, m) for i, m in enumerate(members)}
-    timed = measure(makers, device, Journal(None, {}), runs=50, warmup=10, rng=rng)
+    timed = measure(makers, device, Journal(None, {}), TIMING, rng)
     measured = [one.median_ms for one in timed.values()]
     predictions = [table.predict(member) for member in members]
     predicted = [prediction.latency_ms for prediction in predictions]

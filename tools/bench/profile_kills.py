@@ -15,7 +15,7 @@ from typing import Any
 import click
 from kills import SPACE, kill_after, tfnas
 
-from tfnas.spaces.ops import OP_NAMES
+from tfnas.spaces.ops import OPS
 
 
 def known_so_far(folder: Path) -> int:
@@ -34,7 +34,7 @@ def main(kills: int, target: str, longest: float, seed: int) -> None:
     rng, states, tables = random.Random(seed), [], []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "space.toml").write_text(f"{SPACE}ops = {[*OP_NAMES]}\n")
+        (folder / "space.toml").write_text(f"{SPACE}ops = {[*OPS]}\n")
         broken = folder / "broken.json"
         asked = ["profile", "--space", "space.toml", "--target", target, "--output"]
         tfnas(folder, *asked, "whole.json")

@@ -22,6 +22,7 @@ import tensorflow as tf
 
 from tfnas.latency.profile import profile
 from tfnas.latency.table import LatencyTable
+from tfnas.latency.table_file import read_table
 from tfnas.networks.build import build
 from tfnas.networks.fast_layers import fast_layers
 from tfnas.search.search import Search
@@ -96,7 +97,7 @@ def main(
     path: str | None, steps: int, batch_size: int, only: str | None, as_json: bool
 ) -> None:
     """Time the steps of a search and of plain training."""
-    table = LatencyTable.load(Path(path)) if path else profile(CellSpace())
+    table = read_table(Path(path)) if path else profile(CellSpace())
     makers = make_steps(table, batch_size)
     if only:
         call = makers[only]()

@@ -16,7 +16,7 @@ from search_step import STEPS, make_steps
 from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
 from tfnas.latency.profile import profile
-from tfnas.latency.table import LatencyTable
+from tfnas.latency.table_file import read_table
 from tfnas.spaces.cell import CellSpace
 
 PROFILED = 5
@@ -51,7 +51,7 @@ def kernels(call: Callable[[], float]) -> tuple[Counter[str], Counter[str]]:
 @click.option("--top", default=12, show_default=True, help="Kinds to print.")
 def main(path: str | None, top: int) -> None:
     """Profile both steps and print their kernels."""
-    table = LatencyTable.load(Path(path)) if path else profile(CellSpace())
+    table = read_table(Path(path)) if path else profile(CellSpace())
     for name in ("plain", "sampled"):
         times, calls = kernels(make_steps(table, 64)[name]())
         print(f"{STEPS[name]}: {sum(times.values()):.0f} ms of kernels")

@@ -29,6 +29,7 @@ from tfnas.data.load import load
 from tfnas.deploy.settings import TrainConfig
 from tfnas.deploy.train import train_member
 from tfnas.latency.table import LatencyTable
+from tfnas.latency.table_file import read_table
 from tfnas.networks.evaluate import accuracy
 from tfnas.search.callbacks import Schedule
 from tfnas.search.distribute import spread
@@ -107,7 +108,7 @@ def main(
     epochs: int,
 ) -> None:
     """Search with every variant, keep the results in OUTPUT, and print them."""
-    table, data = LatencyTable.load(Path(path)), load("fashion_mnist")
+    table, data = read_table(Path(path)), load("fashion_mnist")
     for name in names:
         lines = output.read_text().splitlines() if output.exists() else []
         if name in [json.loads(line)["variant"] for line in lines]:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from stand_ins import TINY, stand_in_table
 
+from tfnas.cli.texts import table_text
 from tfnas.errors import RefusedError
 from tfnas.latency.probes import site_model
 from tfnas.spaces.site import Site
@@ -43,14 +44,14 @@ def test_a_pool_costs_more_than_a_convolution_as_it_does_on_the_chip():
 
 
 def test_a_table_holds_the_ops_without_the_cost_of_a_call():
-    assert get_target("edgetpu-estimate").call_ms == module.OVERHEAD_MS
+    assert get_target("edgetpu-estimate").traits.call_ms == module.OVERHEAD_MS
 
 
 def test_every_table_states_the_error():
     device = get_target("edgetpu-estimate").device
     table = stand_in_table(TINY, kind="analytic", device=device)
 
-    assert "These are estimates: median 1.8 %, Spearman 0.992" in table.in_words()
+    assert "These are estimates: median 1.8 %, Spearman 0.992" in table_text(table)
 
 
 @pytest.mark.skipif(not MEASURED.exists(), reason="no ../shared/data here")

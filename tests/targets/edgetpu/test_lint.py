@@ -8,6 +8,7 @@ from tfnas.networks.build import build
 from tfnas.networks.convert import convert_int8
 from tfnas.spaces.architecture import Architecture
 from tfnas.spaces.cell import CellSpace
+from tfnas.targets.edgetpu.edgetpu import EdgeTpu
 from tfnas.targets.edgetpu.lint import lint
 from tfnas.tflite.graph import graph
 
@@ -90,7 +91,7 @@ def test_dense_weights_must_be_quantized_per_tensor():
     per_tensor = convert_int8(
         keras.Sequential([keras.Input((6,)), dense]),
         np.random.default_rng(0).random((2, 6), dtype=np.float32),
-        per_tensor_dense=True,
+        traits=EdgeTpu.traits,
     )
 
     assert "quantized per channel" in lint(per_channel)[0]
@@ -110,4 +111,4 @@ def test_a_network_of_the_default_space_passes():
     member = Architecture(space, (0, 1, 2) * (len(space.choices) // 3) + (2,))
     noise = np.random.default_rng(0).random((2, 28, 28, 1), dtype=np.float32)
 
-    assert lint(convert_int8(build(member), noise, per_tensor_dense=True)) == []
+    assert lint(convert_int8(build(member), noise, traits=EdgeTpu.traits)) == []

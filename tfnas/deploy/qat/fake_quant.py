@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from tfnas.deploy.qat.grids import Range
 from tfnas.deploy.qat.legacy_keras import tf_keras, tfmot
+from tfnas.tflite.traits import PLAIN, Traits
 
 _layers = tf_keras.layers
 # The kernel of a layer, and the axes along which its weights share a scale.
@@ -112,14 +113,14 @@ class LayerConfig(tfmot.QuantizeConfig):
 
 
 def fake_quantized(
-    network: Any, ranges: dict[str, Range], *, per_tensor_dense: bool = False
+    network: Any, ranges: dict[str, Range], *, traits: Traits = PLAIN
 ) -> Any:
     """Copy a network so that it rounds as its int8 form will; it can be trained.
 
     Args:
         network: A float `tf_keras.Model` of images.
         ranges: What `tfnas.deploy.qat.grids.ranges` returned of it.
-        per_tensor_dense: One scale for all weights of a dense layer.
+        traits: Of the device it is for.
 
     Returns:
         A `tf_keras.Model` of the same images and outputs.
@@ -130,7 +131,7 @@ def fake_quantized(
         copy.build(layer.input_shape)
         copy.set_weights(layer.get_weights())
         kernel, axes = _KERNELS.get(type(layer), (None, ()))
-        if per_tensor_dense and isinstance(layer, _layers.Dense):
+        if traits.per_tensor_dense and isinstance(layer, _layers.Dense):
             axes = (0, 1)
         config = LayerConfig(kernel, axes, ranges.get(layer.name))
         return tfmot.QuantizeWrapperV2(copy, config, name=layer.name)

@@ -12,7 +12,8 @@ from tfnas.support.quiet import quiet
 from tfnas.targets.edgetpu.compiler import EdgeTpuCompiler
 from tfnas.targets.measurement import Measurement
 from tfnas.targets.ssh import Ssh
-from tfnas.targets.target import COPIES, ROUNDS, time_calls
+from tfnas.targets.target import COPIES, time_calls
+from tfnas.tflite.traits import Traits
 
 LIBRARY = "libedgetpu.1.dylib" if sys.platform == "darwin" else "libedgetpu.so.1"
 AT_BOARD = "edgetpu@"
@@ -29,13 +30,13 @@ class EdgeTpu:
         TargetError: If compiler, library or device is missing; the message names each.
     """
 
-    about = "Coral Edge TPU on this machine (USB or PCIe)"
-    options = ()
-    rounds = ROUNDS
-    repeats = COPIES
-    suffix = "edgetpu"
-    per_tensor_dense = True
-    call_ms = 0.0
+    traits = Traits(
+        about="Coral Edge TPU on this machine (USB or PCIe)",
+        repeats=COPIES,
+        suffix="edgetpu",
+        per_tensor_dense=True,
+        call_ms=0.0,
+    )
 
     def __init__(self, address: str = "edgetpu", *, threads: int = 1) -> None:
         self.name, self.kind, self.threads = address, "measured", threads
@@ -101,13 +102,11 @@ class EdgeTpuBoard:
         TargetError: If the compiler here, or the board, is not there.
     """
 
-    about = "Coral Edge TPU of a board behind ssh"
-    options = Ssh.options
-    rounds = ROUNDS
-    repeats = COPIES
-    suffix = "edgetpu"
-    per_tensor_dense = True
-    call_ms = 0.0
+    traits = replace(
+        EdgeTpu.traits,
+        about="Coral Edge TPU of a board behind ssh",
+        options=Ssh.traits.options,
+    )
 
     def __init__(
         self,

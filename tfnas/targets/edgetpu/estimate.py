@@ -14,6 +14,8 @@ from math import ceil, prod
 
 from tfnas.errors import RefusedError
 from tfnas.targets.measurement import Measurement
+from tfnas.tflite.graph import parse
+from tfnas.tflite.traits import Traits
 
 OVERHEAD_MS = 0.149
 MS_PER_MILLION = {"conv_1x1": 0.480, "conv": 1.274, "pool": 2.128, "add": 0.779}
@@ -41,13 +43,12 @@ class EdgeTpuEstimate:
         threads: Unused: there are none.
     """
 
-    about = "a small analytic model of the Edge TPU, for cells on small images"
-    options = ()
-    rounds = 1
-    repeats = (1,)
-    suffix = ""
-    per_tensor_dense = True
-    call_ms = OVERHEAD_MS
+    traits = Traits(
+        about="a small analytic model of the Edge TPU, for cells on small images",
+        rounds=1,
+        per_tensor_dense=True,
+        call_ms=OVERHEAD_MS,
+    )
 
     def __init__(self, address: str = "edgetpu-estimate", *, threads: int = 1) -> None:
         self.name, self.kind = address, "analytic"
@@ -84,16 +85,9 @@ def estimated_ms(flatbuffer: bytes) -> float:
     Raises:
         RefusedError: If the model has an op that the formula does not know.
     """
-    from ai_edge_litert import schema_py_generated as schema
-
-    names = {code: name for name, code in vars(schema.BuiltinOperator).items()}
-    model = schema.ModelT.InitFromPackedBuf(flatbuffer, 0)
-    (graph,) = model.subgraphs
     total = OVERHEAD_MS
-    for op in graph.operators:
-        code = model.operatorCodes[op.opcodeIndex]
-        name = names[max(code.builtinCode, code.deprecatedBuiltinCode)]
-        shapes = [graph.tensors[index].shape for index in (*op.inputs, *op.outputs)]
+    for name, _, node, tensors in parse(flatbuffer)[1]:
+        shapes = [tensors[index].shape for index in (*node.inputs, *node.outputs)]
         total += op_ms(name, [[*map(int, shape)] for shape in shapes])
     return total
 

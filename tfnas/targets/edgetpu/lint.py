@@ -9,6 +9,7 @@ takes; what neither says is not guessed here.
 from typing import Any
 
 from tfnas.targets.edgetpu.rules import RULES, no_rule
+from tfnas.tflite.graph import Operator, parse, type_name
 
 # Highest version of an op that compiler 16 knows, where TensorFlow writes later ones.
 _NEWEST = {
@@ -72,31 +73,28 @@ def lint(flatbuffer: bytes) -> list[str]:
     Returns:
         A sentence for each op that breaks a documented rule, in the graph's order.
     """
-    from ai_edge_litert import schema_py_generated as schema
-
-    names = {code: name for name, code in vars(schema.BuiltinOperator).items()}
-    model = schema.ModelT.InitFromPackedBuf(flatbuffer, 0)
+    model, operators = parse(flatbuffer)
     if len(model.subgraphs) > 1:
         return ["The model has several subgraphs, control flow: it cannot be compiled"]
-    (graph,) = model.subgraphs
-    found = []
-    for number, op in enumerate(graph.operators):
-        code = model.operatorCodes[op.opcodeIndex]
-        name = names[max(code.builtinCode, code.deprecatedBuiltinCode)]
-        tensors = [
-            graph.tensors[index] for index in (*op.inputs, *op.outputs) if index >= 0
-        ]
-        reasons = [
-            *_by_name(name, code.version),
-            *(
-                reason
-                for tensor in tensors
-                for reason in _by_tensor(tensor, model.buffers[tensor.buffer].data)
-            ),
-            *RULES.get(name, no_rule)(op, graph.tensors, model.buffers),
-        ]
-        found += [f"Op {number}, {name}: {reason}" for reason in dict.fromkeys(reasons)]
-    return found
+    return [
+        f"Op {number}, {op.name}: {reason}"
+        for number, op in enumerate(operators)
+        for reason in dict.fromkeys(_reasons(op, model.buffers))
+    ]
+
+
+def _reasons(op: Operator, buffers: Any) -> list[str]:
+    used = (*op.node.inputs, *op.node.outputs)
+    tensors = [op.tensors[index] for index in used if index >= 0]
+    return [
+        *_by_name(op.name, op.version),
+        *(
+            reason
+            for tensor in tensors
+            for reason in _by_tensor(tensor, buffers[tensor.buffer].data)
+        ),
+        *RULES.get(op.name, no_rule)(op.node, op.tensors, buffers),
+    ]
 
 
 def _by_name(name: str, version: int) -> list[str]:
@@ -111,10 +109,8 @@ def _by_name(name: str, version: int) -> list[str]:
 
 
 def _by_tensor(tensor: Any, constant: Any) -> list[str]:
-    from ai_edge_litert.schema_py_generated import TensorType
-
     reasons = []
-    if tensor.type not in (TensorType.INT8, TensorType.UINT8, TensorType.INT32):
+    if type_name(tensor) not in ("INT8", "UINT8", "INT32"):
         reasons.append("a tensor is neither int8 nor uint8")
     shape = [*tensor.shape] if tensor.shape is not None else []
     signature = tensor.shapeSignature

@@ -30,7 +30,7 @@ def _dense(op: Any, tensors: Any, buffers: Any) -> list[str]:
     del buffers
     scales = tensors[op.inputs[1]].quantization.scale
     if scales is not None and len(scales) > 1:
-        return ["its weights are quantized per channel, which the Edge TPU has not"]
+        return ["its weights are quantized per channel: the Edge TPU cannot do that"]
     return []
 
 

@@ -1,7 +1,25 @@
 import pytest
 
-from tfnas.latency.slopes import slope
+from tfnas.latency.row import Row, row_of, slope
 from tfnas.targets.measurement import UNUSABLE, Measurement
+
+
+def test_a_row_summarizes_runs():
+    timed = Measurement(tuple(float(ms) for ms in range(1, 12)), 64, ("unstable",))
+
+    assert row_of(timed) == Row(
+        median_ms=6.0,
+        min_ms=1.0,
+        p10_ms=2.0,
+        p90_ms=10.0,
+        runs=11,
+        arena_bytes=64,
+        flags=("unstable",),
+    )
+    assert row_of(Measurement((0.001,) * 3)).flags == ("below_resolution",)
+    assert row_of(timed, call_ms=2.5).median_ms == 3.5
+    assert row_of(timed, call_ms=2.5).min_ms == 0.0
+    assert row_of(None).flags == ("no_op",)
 
 
 def test_the_slope_has_no_cost_of_the_call_in_it():

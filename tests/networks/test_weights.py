@@ -1,0 +1,46 @@
+import keras
+import numpy as np
+import pytest
+from stand_ins import images
+
+from tfnas.networks.build import build, build_supernet
+from tfnas.networks.weights import inherit, named_weights
+from tfnas.spaces.architecture import Architecture
+from tfnas.spaces.cell import CellSpace
+
+SPACE = CellSpace((9, 9, 2), num_classes=3, nodes=2, channels=4)
+WITH_NONE = CellSpace(
+    (8, 8, 1), 3, nodes=2, channels=4, ops=("none", "skip_connect", "sep_conv_3x3")
+)
+
+
+@pytest.mark.parametrize("mode", ["soft", "sampled"])
+def test_a_member_with_the_supernets_weights_computes_what_the_supernet_does(mode):
+    keras.utils.set_random_seed(0)
+    supernet = build_supernet(SPACE, mode)
+    member = Architecture(SPACE, (0, 1, 2, 2, 1, 1, 2, 0, 2, 2))
+    model = build(member)
+    inherit(model, named_weights(supernet), member)
+
+    gamma = np.eye(3, dtype="float32")[list(member.indices)]
+    expected = supernet([images(SPACE), gamma])  # its batch norm takes the batch
+    got = model(images(SPACE), training=True)
+
+    # float32 sums in another order
+    np.testing.assert_allclose(got, expected, rtol=1e-3, atol=1e-5)
+
+
+def test_a_member_with_a_dead_node_inherits_the_channels_that_live():
+    keras.utils.set_random_seed(0)
+    supernet = build_supernet(WITH_NONE, "sampled")
+    # nodes 2 of both kinds of cell get nothing, nodes 3 get input 0 alone
+    member = Architecture(WITH_NONE, (0, 0, 2, 0, 1, 0, 0, 1, 0, 2))
+    model = build(member)
+    inherit(model, named_weights(supernet), member)
+
+    gamma = np.eye(3, dtype="float32")[list(member.indices)]
+    expected = supernet([images(WITH_NONE), gamma])
+    got = model(images(WITH_NONE), training=True)
+
+    assert "cell0_edge2to3_skip_connect" not in [layer.name for layer in model.layers]
+    np.testing.assert_allclose(got, expected, rtol=1e-3, atol=1e-5)

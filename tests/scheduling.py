@@ -1,0 +1,31 @@
+"""Which tests pytest-xdist hands to one worker: those that share what takes long."""
+
+import ast
+from functools import cache
+
+from xdist.scheduler import LoadFileScheduling
+
+# Fixtures that several files ask for, each by any of these names.
+SHARED = {
+    "main_job": {"main_job", "inside", "swept"},
+    "exported": {"exported"},
+    "left_alone": {"left_alone"},
+}
+
+
+class Scheduling(LoadFileScheduling):
+    """Whole files, and together those that ask for the same fixture of `SHARED`."""
+
+    def _split_scope(self, nodeid):
+        file = super()._split_scope(nodeid)
+        asked = _asked_for(self.config.rootpath / file)
+        return next((name for name, names in SHARED.items() if names & asked), file)
+
+
+@cache
+def _asked_for(path):
+    """The arguments of a file's tests, without fixtures that it makes itself."""
+    nodes = [*ast.walk(ast.parse(path.read_text()))]
+    functions = [node for node in nodes if isinstance(node, ast.FunctionDef)]
+    asked = {argument.arg for node in functions for argument in node.args.args}
+    return asked - {node.name for node in functions}

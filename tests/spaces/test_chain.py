@@ -1,0 +1,99 @@
+import keras
+import numpy as np
+import pytest
+
+from tfnas.errors import SettingsError
+from tfnas.networks.build import build
+from tfnas.networks.counts import count_params
+from tfnas.spaces.architecture import Architecture, skeleton
+from tfnas.spaces.chain import ChainSpace
+from tfnas.spaces.site import SUM, Site
+
+SMALL = ChainSpace((14, 11, 1), 4, stem=8, stages=((8, 2, 1), (12, 1, 2)), head=16)
+
+
+def test_blocks_follow_their_stages_and_round_sizes_up():
+    # the stem halves 14 x 11 to 7 x 6, the last block again to 4 x 3
+    places = [
+        (s.height, s.width, s.in_channels, s.out_channels, s.stride)
+        for s in SMALL.slots
+    ]
+
+    assert places == [(7, 6, 8, 8, 1), (7, 6, 8, 8, 1), (7, 6, 8, 12, 2)]
+    assert SMALL.slots[-1].output_shape == (4, 3, 12)
+    assert SMALL.choices == ("block 0", "block 1", "block 2")
+
+
+def test_only_a_block_that_keeps_its_shape_may_be_empty():
+    empty = SMALL.allowed[:, SMALL.ops.index("skip")]
+
+    assert empty.tolist() == [True, True, False]
+    assert SMALL.allowed[:, 1:].all()
+
+
+def test_a_filled_residual_block_costs_a_sum_and_an_empty_one_nothing():
+    place, total = (7, 6, 8, 8), Site(SUM, 7, 6, 8, 8)
+
+    assert SMALL.sites(0, "conv_3x3") == (Site("conv_3x3", *place), total)
+    assert SMALL.sites(0, "skip") == (Site("skip", *place),)
+    assert SMALL.sites(2, "conv_3x3") == (Site("conv_3x3", 7, 6, 8, 12, 2),)
+
+
+def test_the_skeleton_is_empty_wherever_it_may_be():
+    assert skeleton(SMALL).ops == ("skip", "skip", "ir_k3_e3")
+
+
+def test_a_member_is_stem_blocks_and_head_with_the_weights_of_its_definition():
+    member = Architecture.of_ops(SMALL, ("skip", "conv_3x3", "conv_3x3"))
+
+    model = build(member)
+
+    stem, block, wider = 9 * 8 + 16, 9 * 8 * 8 + 16, 9 * 8 * 12 + 24
+    head, logits = 12 * 16 + 32, 16 * 4 + 4
+    trained = sum(int(np.prod(w.shape)) for w in model.trainable_weights)
+    assert trained == stem + block + wider + head + logits
+    assert count_params(member) == trained
+    assert model.output_shape == (None, 4)
+
+
+def test_an_empty_block_passes_its_input_on_and_a_filled_one_adds_to_it():
+    calls = []
+
+    class Layers:
+        """Keras's layers; sums are noted."""
+
+        def __getattr__(self, name):
+            if name == "Add":
+                calls.append(name)
+            return getattr(keras.layers, name)
+
+    for ops in (("skip", "skip", "conv_3x3"), ("ir_k3_e3", "conv_3x3", "conv_3x3")):
+        build(Architecture.of_ops(SMALL, ops), layers=Layers())
+        calls.append("built")
+
+    assert calls == ["built", "Add", "Add", "built"]
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"stages": []}, "Each stage of a chain is channels, blocks"),
+        ({"stages": [[16, 2]]}, "Each stage of a chain is channels, blocks"),
+        ({"stages": [[16, 2, 3]]}, "the stride 1 or 2"),
+        ({"stages": [[16, 2.0, 1]]}, "Each stage of a chain is channels, blocks"),
+        ({"stages": [[16, 0, 1]]}, "Numbers of a stage begin at 1"),
+        ({"stages": 5}, "stages of a space must be a list"),
+        ({"stages": [5]}, "A value of a chain space is of the wrong type"),
+        ({"barred": [5]}, "A value of a chain space is of the wrong type"),
+        ({"groups": [5]}, "A value of a chain space is of the wrong type"),
+        ({"ops": [["skip"], 5]}, "A value of a chain space is of the wrong type"),
+        ({"barred": [[9, "skip"]]}, "barred names block 9, but there are 6"),
+        ({"barred": [[0, "conv_1x1"]]}, "barred names 'conv_1x1', which is none of"),
+        ({"ops": ["skip", "none"]}, "No op may stand at block 2"),
+        ({"stem": 0}, "stem of a space must be a whole number from 1"),
+        ({"head": "x"}, "head of a space must be a whole number from 1"),
+    ],
+)
+def test_a_chain_that_cannot_be_is_refused(values, message):
+    with pytest.raises(SettingsError, match=message):
+        ChainSpace.from_dict(values)

@@ -1,0 +1,120 @@
+"""A chain of blocks, each a choice (MobileNetV2, arXiv 1801.04381)."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from tfnas.errors import SettingsError
+from tfnas.spaces.ops import conv_bn, run
+from tfnas.spaces.site import Site, Slot
+from tfnas.spaces.space import Fill, Space
+
+
+@dataclass(frozen=True)
+class ChainSpace(Space):
+    """Stem, stages of blocks, head; every block is a choice.
+
+    A block that keeps its input's shape is residual: its input is added to what it puts
+    out. There, and nowhere else, it may be empty (`skip`): the input passes.
+
+    Attributes:
+        input_shape: Height, width and channels of an image.
+        num_classes: Number of logits.
+        stem: Channels of the 3x3 convolution of stride 2 before the blocks.
+        stages: Channels, number of blocks, and stride of the first block of each stage.
+        head: Channels of the 1x1 convolution after the blocks.
+        ops: Candidates of every block.
+        groups: Axes of the budget, each with its ops.
+        barred: Pairs of a block, counted from 0, and an op that may not stand there.
+
+    Raises:
+        SettingsError: If a number is below 1, an op is unknown or named twice, groups
+            do not hold every op once, or a block is left with no op.
+    """
+
+    kind = "chain"
+    input_shape: tuple[int, int, int] = (28, 28, 1)
+    num_classes: int = 10
+    stem: int = 16
+    stages: tuple[tuple[int, int, int], ...] = ((16, 2, 1), (32, 2, 2), (64, 2, 2))
+    head: int = 128
+    ops: tuple[str, ...] = ("skip", "ir_k3_e3", "ir_k5_e3", "fused_k3_e3", "conv_3x3")
+    groups: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    barred: tuple[tuple[int, str], ...] = ()
+
+    def __post_init__(self) -> None:
+        self.require_counts("stem", "head")
+        numbers = [number for stage in self.stages for number in stage]
+        shaped = all(len(stage) == 3 and stage[2] in (1, 2) for stage in self.stages)
+        if not (self.stages and shaped and all(type(n) is int for n in numbers)):
+            raise SettingsError(
+                "Each stage of a chain is channels, blocks, and the stride 1 or 2 of "
+                f"its first block, got {self.stages}"
+            )
+        if min(numbers) < 1:
+            raise SettingsError(f"Numbers of a stage begin at 1, got {self.stages}")
+        super().__post_init__()
+        self._require_an_op_everywhere()
+
+    def _require_an_op_everywhere(self) -> None:
+        for block, op in self.barred:
+            if type(block) is not int or block not in range(len(self.slots)):
+                raise SettingsError(
+                    f"barred names block {block}, but there are {len(self.slots)}, "
+                    "counted from 0"
+                )
+            if op not in self.ops:
+                raise SettingsError(f"barred names {op!r}, which is none of {self.ops}")
+        for choice, row in zip(self.choices, self.allowed, strict=True):
+            if not row.any():
+                raise SettingsError(f"No op may stand at {choice}: add one to ops")
+
+    @cached_property
+    def slots(self) -> tuple[Slot, ...]:
+        """A place for every block."""
+        height, width, _ = self.input_shape
+        shape = (-(-height // 2), -(-width // 2), self.stem)
+        slots: list[Slot] = []
+        for channels, blocks, first in self.stages:
+            for stride in (first, *(1,) * (blocks - 1)):
+                number = len(slots)
+                slots.append(Slot(number, f"block{number}", *shape, channels, stride))
+                shape = slots[-1].output_shape
+        return tuple(slots)
+
+    @cached_property
+    def choices(self) -> tuple[str, ...]:
+        """A choice for every block, such as `block 0`."""
+        return tuple(f"block {slot.choice}" for slot in self.slots)
+
+    def wire(self, image: Any, fill: Fill, layers: Any) -> Any:
+        """Connect stem, blocks and head."""
+        x = run(conv_bn(layers, self.stem, 2, "stem", size=3), image)
+        for slot in self.slots:
+            y = fill(slot, x)
+            if y is not None:
+                name = f"{slot.name}_sum"
+                x = layers.Add(name=name)([x, y]) if slot.keeps_shape else y
+        head = run(conv_bn(layers, self.head, 1, "head"), x)
+        pooled = layers.GlobalAveragePooling2D(name="pool")(head)
+        return layers.Dense(self.num_classes, dtype="float32", name="logits")(pooled)
+
+    def skeleton(self) -> tuple[Space, tuple[str, ...]]:
+        """The network of empty blocks, and of the first op where none may be empty."""
+        least = []
+        for row in self.allowed:
+            ops = [op for op, fits in zip(self.ops, row, strict=True) if fits]
+            least.append(min(ops, key=lambda op: self.op(op).chain is not None))
+        return self, tuple(least)
+
+    def allows(self, choice: int, op: str) -> bool:
+        """Whether an op fits, is not barred, and is not empty where shapes change."""
+        slot, found = self.slots[choice], self.op(op)
+        passes = slot.keeps_shape or found.chain is not None
+        return found.fits(slot) and passes and (choice, op) not in self.barred
+
+    def sites(self, choice: int, op: str) -> tuple[Site, ...]:
+        """The op itself, and the sum where the block is residual and not empty."""
+        slot = self.slots[choice]
+        adds = slot.keeps_shape and self.op(op).chain is not None
+        return (slot.site(op), *((slot.sum_after(),) if adds else ()))
