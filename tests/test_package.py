@@ -39,6 +39,16 @@ def test_the_tests_of_a_module_lie_where_it_lies():
     assert others == OF_NO_MODULE
 
 
+def test_no_module_outside_spaces_knows_which_kinds_of_spaces_there_are():
+    kinds = re.compile(r"\b(CellSpace|ChainSpace|spaces\.cell|spaces\.chain)\b")
+    outside = [path for path in MODULES if path.parent.name != "spaces"]
+
+    # but the face of the package, which hands all public names on
+    assert [path for path in outside if kinds.search(path.read_text())] == [
+        ROOT / "tfnas" / "__init__.py"
+    ]
+
+
 @pytest.mark.parametrize("path", TOOLS, ids=lambda p: p.stem)
 def test_what_a_tool_imports_from_tfnas_is_there(path):
     imports = [

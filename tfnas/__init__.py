@@ -8,7 +8,7 @@ if TYPE_CHECKING:  # what editors and type checkers see
     from tfnas.data.dataset import Dataset
     from tfnas.data.halves import search_batches
     from tfnas.data.load import load as load_data
-    from tfnas.deploy.export import export_requested as export
+    from tfnas.deploy.export import export
     from tfnas.deploy.gates import Gates
     from tfnas.deploy.settings import TrainConfig
     from tfnas.errors import TfnasError
@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # what editors and type checkers see
     from tfnas.family.limits import Limits
     from tfnas.family.member import Member
     from tfnas.latency.profile import profile
+    from tfnas.latency.rounds import Timing
     from tfnas.latency.table import LatencyTable
     from tfnas.networks.build import build
     from tfnas.search.callbacks import Schedule
@@ -54,6 +55,7 @@ __all__ = [
     "Space",
     "Target",
     "TfnasError",
+    "Timing",
     "TrainConfig",
     "build",
     "export",
@@ -83,9 +85,10 @@ _HOMES = {
     "Space": "tfnas.spaces.space:Space",
     "Target": "tfnas.targets.target:Target",
     "TfnasError": "tfnas.errors:TfnasError",
+    "Timing": "tfnas.latency.rounds:Timing",
     "TrainConfig": "tfnas.deploy.settings:TrainConfig",
     "build": "tfnas.networks.build:build",
-    "export": "tfnas.deploy.export:export_requested",
+    "export": "tfnas.deploy.export:export",
     "load_data": "tfnas.data.load:load",
     "profile": "tfnas.latency.profile:profile",
     "search_batches": "tfnas.data.halves:search_batches",

@@ -119,10 +119,10 @@ def export(
     chosen = TrainConfig.from_dict({**asdict(base), **given(**settings)})
     load_tensorflow()
     from tfnas.deploy.card import sentence
-    from tfnas.deploy.export import export_requested
+    from tfnas.deploy.export import export as exported
 
     source = Source(data, typed=True) if data else run.load_config().source
-    cards = export_requested(
+    cards = exported(
         run,
         requests,
         chosen,

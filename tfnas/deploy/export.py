@@ -19,7 +19,7 @@ from tfnas.networks.weights import Weights, named_weights
 from tfnas.search.run import Run
 
 
-def export_requested(
+def export(
     run: Run,
     requests: list[Request],
     config: TrainConfig,
