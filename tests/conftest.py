@@ -1,5 +1,6 @@
 import os
 import sys
+from functools import cache
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -9,10 +10,20 @@ from scheduling import Scheduling
 from stand_ins import TINY, stand_in_table, stripes
 
 from tfnas.data.dataset import Dataset
+from tfnas.latency import entries, profile
 
 
 def pytest_xdist_make_scheduler(config, log):
     return Scheduling(config, log)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def convert_once():
+    """Models that are timed are made once: the same site gives the same bytes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(entries, "site_model", cache(entries.site_model))
+        patch.setattr(profile, "network_model", cache(profile.network_model))
+        yield
 
 
 @pytest.fixture
@@ -45,9 +56,9 @@ def package(tmp_path_factory, monkeypatch):
         (folder / f"{name}.py").write_text(code)
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\n")
         lines = []
-        for group, entries in offers.items():
+        for group, offered in offers.items():
             lines.append(f"[tfnas.{group}]")
-            lines += [f"{entry} = {path}" for entry, path in entries.items()]
+            lines += [f"{entry} = {path}" for entry, path in offered.items()]
         (info / "entry_points.txt").write_text("\n".join(lines))
         monkeypatch.syspath_prepend(folder)
         installed.append(name)

@@ -4,6 +4,8 @@ import pytest
 from commands import succeed
 from stand_ins import steady_cpu
 
+from tfnas.latency import profile
+
 SPACE = "input_shape = [8, 8, 1]\nnum_classes = 3\nnodes = 1\nchannels = 4\n"
 
 
@@ -14,6 +16,8 @@ def main_job(tmp_path_factory, tiny_npz):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         steady_cpu(patch)
+        patch.setattr(profile, "FIT_NETWORKS", 5)
+        patch.setattr(profile, "HELDOUT_NETWORKS", 5)
         (folder / "space.toml").write_text(SPACE)
         table = ["--output", "table.json", "--runs", 5, "--warmup", 1, "--threads", 1]
         profiled = succeed(

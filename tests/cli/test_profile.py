@@ -11,7 +11,7 @@ def test_a_profile_prints_one_document_about_its_table(main_job):
     profiled = main_job[1]
 
     assert profiled["table"] == "table.json"
-    assert profiled["calibration_networks"] == profiled["heldout_networks"] == 12
+    assert profiled["calibration_networks"] == profiled["heldout_networks"] == 5
     assert -1 <= profiled["heldout_spearman"] <= 1
 
 

@@ -17,8 +17,8 @@ def test_a_member_is_scored_with_statistics_of_its_own(tiny_data):
 
     # momentum 0.9: after 100 equal batches the averages are those of the batch
     seen = [(images, labels)] * 100
-    held_out = (tiny_data.x_train[:32], labels)
-    loss, accuracy = score_member(member, named_weights(supernet), seen, held_out)
+    weights = named_weights(supernet)
+    loss, accuracy = score_member(member, weights, seen, [(images, labels)])
 
     assert accuracy == np.mean(logits.argmax(axis=1) == labels)
     shifted = logits - logits.max(axis=1, keepdims=True)

@@ -43,7 +43,7 @@ def start(folder, npz, strategy, *, first="", **environment):
 
 def finish(*processes):
     for process in processes:
-        _, errors = process.communicate(timeout=240)
+        _, errors = process.communicate(timeout=1200)
         assert process.returncode == 0, errors
 
 

@@ -33,7 +33,7 @@ def test_unit_prices_are_shares_of_the_uniform_mixture():
 def test_the_uniform_mixture_costs_the_sum_of_the_weights_at_the_uniform_point():
     prices = unit_prices(PARAMS, LATENCY_MS, PriceWeights(2.0, 4.0, 1.0))
 
-    total = price(np.full(2, 0.5), np.full((2, 2), 0.5), prices, (0, 1))
+    total = price(np.full(2, 0.5), np.full((2, 2), 0.5), prices)
 
     assert float(total) == pytest.approx(2 + 4 + 1)
 
@@ -42,7 +42,7 @@ def test_the_price_weighs_each_op_by_its_share_of_the_point():
     prices = np.array([[1.0, 10.0], [2.0, 20.0]])
     gamma_bar = np.array([[1.0, 0.0], [0.0, 1.0]])
 
-    assert float(price(np.array([0.25, 0.75]), gamma_bar, prices, (0, 1))) == 2 * (
+    assert float(price(np.array([0.25, 0.75]), gamma_bar, prices)) == 2 * (
         0.25 * 1 + 0.75 * 20
     )
 
@@ -75,7 +75,7 @@ def test_the_prices_gradient_lowers_a_dear_op():
     alpha = tf.Variable([[0.0, 0.0]])
     with tf.GradientTape() as tape:
         cost = price(
-            tf.constant([0.9, 0.1]), tf.nn.softmax(alpha), np.ones((1, 2), "f"), (0, 1)
+            tf.constant([0.9, 0.1]), tf.nn.softmax(alpha), np.ones((1, 2), "f")
         )
 
     gradient = tape.gradient(cost, alpha)

@@ -164,7 +164,7 @@ def test_a_point_off_the_simplex_is_refused():
 def test_a_point_or_a_limit_is_asked_for(asked):
     limit = {"max_latency_ms": 1.0} if asked else {}
 
-    with pytest.raises(SettingsError, match="one of the two"):
+    with pytest.raises(ValueError, match="one of the two"):
         make().derive(**asked, **limit)
 
 

@@ -65,19 +65,22 @@ def prices_of(table: LatencyTable, config: SearchConfig) -> NDArray[np.float32]:
     return unit_prices(params_matrix(space), table.matrix(), weights, space.allowed)
 
 
-def price(point: Any, gamma_bar: Any, prices: Any, axis_of_ops: Sequence[int]) -> Any:
+def price(
+    point: Any, gamma_bar: Any, prices: Any, axis_of_ops: Sequence[int] | None = None
+) -> Any:
     """The price term: `A sum_a S_a sum_e sum_(m in a) gamma_bar[e, m] prices[e, m]`.
 
     Args:
         point: Complexity vector `S`, shape `(num_axes,)`.
         gamma_bar: Noise-free op weights, shape `(num_choices, num_ops)`.
         prices: What `unit_prices` returned, the same shape.
-        axis_of_ops: For every op, the position of its axis.
+        axis_of_ops: For every op, the position of its axis; None where every op is an
+            axis of its own.
 
     Returns:
         The price of the relaxed network, a scalar without a unit.
     """
-    shares = ops.take(point, axis_of_ops)
+    shares = point if axis_of_ops is None else ops.take(point, axis_of_ops)
     return point.shape[0] * ops.sum(shares * gamma_bar * prices)
 
 

@@ -36,7 +36,7 @@ def straight_through(gamma: Any) -> Any:
 
 
 def gumbel_point(num_axes: int, seed: Any) -> Any:
-    """`S ~ GumbelSoftmax(0, 1)`: covers the simplex, a little more densely near its vertices."""
+    """`S ~ GumbelSoftmax(0, 1)`: covers the simplex, denser near its vertices."""
     return gumbel_softmax(tf.zeros((num_axes,)), 1.0, seed)
 
 

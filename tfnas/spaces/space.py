@@ -204,12 +204,10 @@ class Space(ABC):
         return tuple(name for name, _ in self.groups) or self.ops
 
     @property
-    def axis_of_ops(self) -> tuple[int, ...]:
-        """For every op, the position of its axis."""
-        groups = self.groups or tuple((op, (op,)) for op in self.ops)
-        return tuple(
-            next(a for a, (_, ops) in enumerate(groups) if op in ops) for op in self.ops
-        )
+    def axis_of_ops(self) -> tuple[int, ...] | None:
+        """For every op, the position of its axis; None where each is one of its own."""
+        axis = {op: a for a, (_, ops) in enumerate(self.groups) for op in ops}
+        return tuple(axis[op] for op in self.ops) if axis else None
 
     @cached_property
     def slots_of(self) -> tuple[tuple[Slot, ...], ...]:
