@@ -6,15 +6,28 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from scheduling import Scheduling
 from stand_ins import TINY, stand_in_table, stripes
 
 from tfnas.data.dataset import Dataset
 from tfnas.latency import entries, profile
 
+# The graphs of tests are tiny: to optimize one takes longer than to run it.
+tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+
 
 def pytest_xdist_make_scheduler(config, log):
     return Scheduling(config, log)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def few_batches():
+    """Five batches tell the statistics of stripes as well as fifty."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tfnas.data.halves._CALIBRATION_STEPS", 5)
+        patch.setattr("tfnas.deploy.train._RECALIBRATION_STEPS", 20)
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

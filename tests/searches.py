@@ -44,6 +44,21 @@ def first_pair(data):
     return next(iter(search_batches(data, 32, 0, range(1))[0]))
 
 
+def ends(search, data, spoils):
+    """Where weights and hypernetwork end from the same start, for each way to spoil.
+
+    One search serves them all: tracing it takes longer than its steps.
+    """
+    parts = (search, search.optimizer, search.arch_optimizer)
+    variables = [variable for part in parts for variable in part.variables]
+    start = [np.array(variable) for variable in variables]
+    for spoil in spoils:
+        for variable, value in zip(variables, start, strict=True):
+            variable.assign(value)
+        fit(search, data, spoil=spoil)
+        yield values(search.supernet), values(search.hypernetwork)
+
+
 def search_into(run, tiny_data, config=CONFIG, **kwargs):
     return run_search(config, stand_in_table(TINY), tiny_data, run, **kwargs)
 

@@ -27,7 +27,7 @@ def main_job(tmp_path_factory, tiny_npz):
             *("search", "--data", tiny_npz, "--table", "table.json", "--epochs", 1),
             *("--batch-size", 32, "--run", "first", "--seed", 1, "--json"),
             *("--mode", "sampled", "--hypernetwork", "mlp", "--sampler", "dirichlet"),
-            *("--order", 2, "--precision", "float32", "--patience", 3),
+            *("--order", 1, "--precision", "float32", "--patience", 3),
             *("--strategy", "single", "--keep", 2),
         )
         exported = succeed(

@@ -87,6 +87,7 @@ def losses(rows):
     return [row[name] for row in rows for name in ("loss", "val_half_loss", "price")]
 
 
+@pytest.mark.slow  # four processes on the cores of one machine
 def test_two_workers_compute_what_one_process_computes_with_the_same_global_batch(
     histories,
 ):
@@ -96,6 +97,7 @@ def test_two_workers_compute_what_one_process_computes_with_the_same_global_batc
     )
 
 
+@pytest.mark.slow
 def test_two_devices_differ_from_one_by_the_batch_norm_of_their_shares_alone(histories):
     # batch norm over 16 images in place of 32: near, but not the same
     single, mirrored = losses(histories["single"]), losses(histories["mirrored"])
