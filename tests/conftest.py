@@ -7,7 +7,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 import pytest
 import tensorflow as tf
-from scheduling import Scheduling
+from scheduling import Scheduling, slowest_first
 from stand_ins import TINY, stand_in_table, stripes
 
 from tfnas.data.dataset import Dataset
@@ -19,6 +19,10 @@ tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
 
 def pytest_xdist_make_scheduler(config, log):
     return Scheduling(config, log)
+
+
+def pytest_collection_modifyitems(items):
+    slowest_first(items)
 
 
 @pytest.fixture(scope="session", autouse=True)

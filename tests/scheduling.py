@@ -5,11 +5,11 @@ from functools import cache
 
 from xdist.scheduler import LoadFileScheduling
 
-# Fixtures that several files ask for, each by any of these names.
+# Fixtures that several files ask for, each by any of these names; the slowest first.
 SHARED = {
     "main_job": {"main_job", "inside", "swept"},
-    "exported": {"exported"},
     "left_alone": {"left_alone"},
+    "exported": {"exported"},
 }
 
 
@@ -18,8 +18,19 @@ class Scheduling(LoadFileScheduling):
 
     def _split_scope(self, nodeid):
         file = super()._split_scope(nodeid)
-        asked = _asked_for(self.config.rootpath / file)
-        return next((name for name, names in SHARED.items() if names & asked), file)
+        return shared_by(self.config.rootpath / file) or file
+
+
+def slowest_first(items):
+    """Put tests that share what takes long first: no worker shall end with them."""
+    order = [*SHARED, None]
+    items.sort(key=lambda item: order.index(shared_by(item.path)))
+
+
+def shared_by(path):
+    """The fixture of `SHARED` that a file asks for; None where it asks for none."""
+    asked = _asked_for(path)
+    return next((name for name, names in SHARED.items() if names & asked), None)
 
 
 @cache
