@@ -12,7 +12,8 @@ from tfnas.search.stage import run_search
 from tfnas.spaces.simplex import uniform
 
 FREE = {"params_weight": 0.0, "latency_weight": 0.0, "count_weight": 0.0}
-CONFIG = SearchConfig(data="stripes", epochs=3, batch_size=32, warmup=0.4)
+# 4 steps an epoch, of which the first 6 are warm-up
+CONFIG = SearchConfig(data="stripes", epochs=3, batch_size=32, warmup=0.55)
 
 
 def at_uniform(search):
@@ -25,7 +26,7 @@ def make(*, lr=0.1, arch_lr=0.1, **settings):
     return search
 
 
-def fit(search, data, *, spoil=None, epochs=1):
+def fit(search, data, *, spoil=None, epochs=1, callbacks=()):
     """Fit on two halves; `spoil` turns the labels of one half round."""
     pairs, _, _ = search_batches(data, 32, 0, range(epochs))
     if spoil is not None:
@@ -35,8 +36,20 @@ def fit(search, data, *, spoil=None, epochs=1):
                 (second[0], 2 - second[1] if spoil == 1 else second[1]),
             )
         )
-    search.fit(pairs, epochs=epochs, steps_per_epoch=4, verbose=0, shuffle=False)
+    search.fit(
+        pairs,
+        epochs=epochs,
+        steps_per_epoch=4,
+        verbose=0,
+        shuffle=False,
+        callbacks=[*callbacks],
+    )
     return search
+
+
+def graph(search):
+    """A search's step as one graph: else much of it is traced at each call."""
+    return tf.function(search.step, autograph=False)
 
 
 def first_pair(data):

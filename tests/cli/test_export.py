@@ -29,8 +29,25 @@ def test_derive_shows_members_without_training(inside):
         pytest.approx([0.3, 0.5, 0.2]),
         pytest.approx([0.1, 0.1, 0.8]),
     ]
+    assert [member["strength"] for member in members] == [1, 1]
     assert members[0]["architecture"] == inside[3][0]["architecture"]
     assert "dear, so used less: sep_conv_3x3 x2.4" in succeed("derive", *budgets)
+
+
+def test_a_strength_is_that_of_every_budget(inside):
+    asked = ("--budget", "0.3,0.5,0.2", "--budget", "0.2,0.2,0.6", "--strength", 2.5)
+    members = json.loads(succeed("derive", *asked, "--json"))
+
+    assert [member["strength"] for member in members] == [2.5, 2.5]
+    first, _, second, _ = succeed("derive", *asked).splitlines()
+    assert first.startswith("0.3,0.5,0.2 at strength 2.5: ")
+    assert second.startswith("0.2,0.2,0.6 at strength 2.5: ")
+
+
+def test_no_data_are_read_where_nothing_is_scored(inside, monkeypatch):
+    monkeypatch.setattr("tfnas.family.selector.load_source", None)
+
+    succeed("derive", "--budget", "0.3,0.5,0.2", "--max-latency", "1s")
 
 
 def test_an_export_of_the_same_settings_is_not_made_again(inside):
@@ -121,8 +138,12 @@ def test_an_export_that_does_not_pass_a_gate_is_code_3_and_is_kept(inside):
 
 
 def test_a_float_member_is_exported_beside(inside):
-    asked = ("--budget", "0.1,0.1,0.8", "--epochs", 0, "--quantize", "float16")
+    asked = ("--budget", "0.1,0.1,0.8", "--strength", 2, "--epochs", 0)
+    asked += ("--quantize", "float16")
     (card,) = json.loads(succeed("export", *asked, "--json"))
+
+    assert Path(card["folder"]).name == "budget-0.1-0.1-0.8-strength-2"
+    assert card["strength"] == 2
 
     assert card["precision"] == "float16" and card["int8_accuracy"] is None
     assert card["tflite_accuracy"] == card["float_accuracy"]

@@ -31,6 +31,12 @@ from tfnas.errors import RunError
         ("derive --budget 0.3,0.5", "has 2 shares, but the space has 3 ops"),
         ("derive --budget 0.5,0.5,0.5", "sums to 1.5, but must sum to 1"),
         ("derive --budget nan,0.5,0.5", "must be a number from 0 to 1"),
+        (
+            "derive --budget 0.3,0.5,0.2 --strength 11",
+            "--strength 11: the search has seen 0.1 to 10",
+        ),
+        ("derive --strength 2", "--strength goes with --budget"),
+        ("export --max-latency 1s --strength 2", "--strength goes with --budget"),
         ("derive --budget sep_conv=0.2", "unknown op 'sep_conv'. Did you mean"),
         ("export --budget 0.3,0.5,0.2", "card.json exists. Add --overwrite"),
         ("export", "Say what to take: --budget, or a limit such as --max-latency"),

@@ -4,6 +4,7 @@ import pytest
 from commands import run, succeed
 
 from tfnas.latency.table_file import read_table
+from tfnas.search.run import Run
 
 
 def test_a_search_leaves_a_whole_run(main_job):
@@ -32,6 +33,7 @@ def test_a_search_that_cannot_begin_leaves_the_run_it_would_replace(inside, tiny
     for wrong in (
         ("--data", "missing.npz"),
         ("--data", tiny_npz, "--batch-size", 100000),
+        ("--data", tiny_npz, "--sampler", "fixed", "--focus", "0.5,0.4"),
     ):
         assert run(*again, *wrong).exit_code == 2
     assert (inside[0] / "runs/first/history.csv").read_text() == before
@@ -58,6 +60,7 @@ def test_a_search_profiles_this_machine_first_where_no_table_fits(
 
     monkeypatch.setattr("tfnas.workflow.profile_to_file", profiled_before)
     arguments = ("--data", tiny_npz, "--epochs", 1, "--batch-size", 64)
+    arguments += ("--sampler", "fixed", "--focus", "0.5,0.3,0.2")
     arguments += ("--overwrite",) if replaced else ()
     name = f"unpriced-{replaced}"
     result = run("search", *arguments, "--space", "space.toml", "--run", name)
@@ -65,3 +68,5 @@ def test_a_search_profiles_this_machine_first_where_no_table_fits(
     assert result.exit_code == 0, result.output
     assert profiled == [("cpu", replaced)]
     assert "profiling the host first" in result.stderr
+    config = Run(Path("runs") / name).load_config()
+    assert (config.sampler, config.focus) == ("fixed", "0.5,0.3,0.2")

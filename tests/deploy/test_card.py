@@ -8,3 +8,4 @@ def test_the_card_is_a_sentence_and_a_table(exported):
     assert "is predicted to take" in sentence(exported[2])
     assert "takes 1.500 ms" in sentence({**exported[2], "measured_latency_ms": 1.5})
     assert "| Measured latency | not measured |" in text
+    assert "| Strength | 1 |" in text

@@ -17,8 +17,8 @@ from tfnas.spaces.architecture import Architecture
 from tfnas.spaces.space import DEPLOYABLE
 from tfnas.tflite.graph import check_int8
 
-CARD_FIELDS = """budget limits architecture op_counts params op_params macs size_bytes
-    arena_bytes float_accuracy int8_accuracy test_images predicted_latency_ms
+CARD_FIELDS = """budget strength limits architecture op_counts params op_params macs
+    size_bytes arena_bytes float_accuracy int8_accuracy test_images predicted_latency_ms
     predicted_low_ms predicted_high_ms measured_latency_ms target table_kind
     searched_for versions seed search_seconds train_seconds"""
 

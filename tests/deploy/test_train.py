@@ -10,12 +10,14 @@ from tfnas.data.batches import batches
 from tfnas.deploy.settings import TrainConfig
 from tfnas.deploy.train import fit, train_member
 from tfnas.networks.build import build
-from tfnas.networks.weights import named_weights
+from tfnas.networks.weights import named_weights, recalibrate
 
 
-def test_a_member_starts_from_the_weights_it_is_given(tiny_data):
+def test_a_member_starts_from_the_weights_it_is_given(tiny_data, monkeypatch):
     weights = named_weights(build(MEMBER))
     config = TrainConfig(epochs=0, batch_size=32)
+    # a network that has learned nothing may guess better with its old statistics
+    monkeypatch.setattr("tfnas.deploy.train.settle", recalibrate)
 
     inherited = named_weights(train_member(MEMBER, tiny_data, config, weights=weights))
 
@@ -23,6 +25,21 @@ def test_a_member_starts_from_the_weights_it_is_given(tiny_data):
     # gamma and beta stay, the moving averages are measured anew
     np.testing.assert_array_equal(inherited["stem_bn"][:2], weights["stem_bn"][:2])
     assert np.any(inherited["stem_bn"][2] != weights["stem_bn"][2])
+
+
+def test_a_member_is_settled_once_it_is_trained(tiny_data, monkeypatch):
+    done = []
+
+    def mark(model, seen):
+        done.append([len(y) for _, y in seen])
+        model.get_layer("stem_bn").moving_mean.assign([7.0] * 12)
+
+    monkeypatch.setattr("tfnas.deploy.train.fit", lambda *_args: done.append("fit"))
+    monkeypatch.setattr("tfnas.deploy.train.settle", mark)
+    model = train_member(MEMBER, tiny_data, TrainConfig(epochs=1, batch_size=160))
+
+    assert done == ["fit", [160] * 20]
+    np.testing.assert_array_equal(named_weights(model)["stem_bn"][2], [7.0] * 12)
 
 
 def test_training_does_not_look_at_the_test_set(tiny_data):

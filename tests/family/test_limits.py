@@ -2,6 +2,7 @@ import pytest
 
 from tfnas.errors import LimitError, SettingsError
 from tfnas.family.limits import Limits, Request, combine
+from tfnas.spaces.simplex import Point
 
 FACTS = {"predicted_high_ms": 2.5, "params": 1000}
 
@@ -26,7 +27,7 @@ def test_usage_is_the_largest_share_of_a_limit():
 
 
 def test_points_and_latencies_are_combined_under_the_other_limits():
-    points = [(1.0, 0.0), (0.0, 1.0)]
+    points = [Point((1.0, 0.0)), Point((0.0, 1.0), 2.0)]
     limits = Limits(params=5)
 
     assert combine(points, [2.0], limits) == [

@@ -29,11 +29,12 @@ def test_tables_that_share_no_sites_cannot_be_compared():
         compare(stand_in_table(TINY), stand_in_table(larger))
 
 
-def line_table(space, op_ms, **changes):
+def line_table(space, op_ms, networks=4, **changes):
     """A table whose held-out networks lie on measured = 3 + 2 * sum exactly."""
-    measured = tuple((3 + 2 * total,) for total in (10.0, 20.0, 30.0, 40.0))
+    sums = [10.0 * number for number in range(1, networks + 1)]
+    measured = tuple((3 + 2 * total,) for total in sums)
     # its own line is another: predicted = 1 + sum
-    fit = Calibration(1.0, 1.0, 2, (11.0, 21.0, 31.0, 41.0), measured)
+    fit = Calibration(1.0, 1.0, 2, tuple(1 + total for total in sums), measured)
     return stand_in_table(space, op_ms, calibration=fit, **changes)
 
 
@@ -49,6 +50,27 @@ def test_tables_of_other_ops_become_one_with_a_line_of_its_own():
     assert (both.calibration.offset_ms, both.calibration.scale) == (3.0, 2.0)
     assert both.calibration.fitted_on == 4
     assert both.calibration.median_error == 0
+
+
+@pytest.mark.parametrize(
+    ("networks", "fitted", "held_out"),
+    [((12, 12), 8, 16), ((12, 19), 12, 19), ((19, 19), 19, 19)],
+)
+def test_of_two_tables_enough_networks_are_held_out(networks, fitted, held_out):
+    both = [line_table(TINY, SLOW_POOLS, networks=number) for number in networks]
+    fit = merge(*both).calibration
+
+    assert (fit.fitted_on, len(fit.heldout_predicted_ms)) == (fitted, held_out)
+    # the line is drawn through networks of both, and holds for what was held out
+    assert (fit.scale, fit.median_error) == (2, 0)
+
+
+def test_tables_whose_networks_make_no_line_are_not_merged():
+    table = line_table(TINY, SLOW_POOLS)
+    half = replace(table.calibration, heldout_predicted_ms=(900.0, 910.0, 920.0, 930.0))
+
+    with pytest.raises(TableError, match="on whole networks is of no use"):
+        merge(table, replace(table, calibration=half))
 
 
 def test_of_two_times_for_a_site_the_later_is_kept_whatever_the_order():

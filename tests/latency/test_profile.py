@@ -6,9 +6,10 @@ from stand_ins import TINY
 
 from tfnas.errors import TableError
 from tfnas.latency import profile as profiling
+from tfnas.latency.calibration import BEYOND
 from tfnas.latency.journal import Journal
 from tfnas.latency.probes import network_model
-from tfnas.latency.profile import header, profile
+from tfnas.latency.profile import header, profile, profile_to_file
 from tfnas.spaces.architecture import random_architecture, skeleton
 from tfnas.spaces.cell import CellSpace
 from tfnas.targets.measurement import UNUSABLE, Measurement
@@ -216,6 +217,33 @@ def test_what_the_target_does_not_run_whole_is_barred_and_not_calibrated_on(
     networks = [random_architecture(TINY, rng) for _ in range(16)]
     whole = [n for n in networks if n.op_counts["max_pool_3x3"] == 0]
     assert fit.fitted_on + len(fit.heldout_measured_ms) == len(whole) < 16
+
+
+def test_a_profile_holds_out_what_an_end_of_the_interval_needs():
+    networks = header(TINY, StandInDevice())["networks"]
+
+    assert len(networks) == 12 + 19
+    assert profiling.HELDOUT_NETWORKS >= 1 / BEYOND - 1
+
+
+class Busy(StandInDevice):
+    """Does something else all the time: whatever is run takes the same."""
+
+    def measure(self, models, runs, warmup):
+        for block in super().measure(models, runs, warmup):
+            yield Measurement((5.0,) * len(block.runs_ms))
+
+
+def test_a_busy_device_is_refused_and_measured_again_by_the_next_call(quick, tmp_path):
+    with pytest.raises(TableError, match=r"stand-in: The calibration .* a scale of 0"):
+        profile_to_file(TINY, Busy(), tmp_path / "t.json")
+    assert not [*tmp_path.iterdir()]
+
+    again = StandInDevice()
+    table, path = profile_to_file(TINY, again, tmp_path / "t.json")
+
+    assert len(again.measured) == 2 * ITEMS
+    assert [*tmp_path.iterdir()] == [path] and table.calibration.spearman == 1
 
 
 def test_a_target_that_runs_no_network_whole_is_refused(quick):

@@ -3,8 +3,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfnas.errors import SettingsError
+from tfnas.networks import mixed as mixed_module
 from tfnas.networks.mixed import MixedOp, gate
-from tfnas.spaces.ops import run
+from tfnas.spaces.ops import Op, run
 from tfnas.spaces.site import Slot
 
 OPS = ["max_pool_3x3", "skip_connect", "sep_conv_3x3", "none"]
@@ -93,6 +95,14 @@ def test_the_gate_has_the_gradients_of_a_product():
         np.testing.assert_array_equal(got, expected)
 
 
+@pytest.fixture
+def in_bfloat16():
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    yield
+    keras.config.set_dtype_policy("float32")
+
+
+@pytest.mark.usefixtures("in_bfloat16")
 def test_gammas_gradient_is_summed_in_float32_where_the_ops_are_not():
     x = tf.ones((1, 40, 40, 4), tf.bfloat16)
     weights = gamma([0, 1, 0, 0])  # identity: the gradient is the sum of x
@@ -104,6 +114,41 @@ def test_gammas_gradient_is_summed_in_float32_where_the_ops_are_not():
     gradient = tape.gradient(loss, weights)
     assert gradient.dtype == tf.float32
     assert float(gradient[1, 1]) == 40 * 40 * 4
+
+
+def test_slots_of_one_shape_share_a_graph_and_no_weights(x):
+    first, second = make("sampled"), make("sampled", choice=0)
+    convolution = tf.constant([[0.0, 0, 1, 0]] * 2)
+    outputs = [mixed(x, convolution) for mixed in (first, second)]
+
+    assert first._traced is second._traced
+    for mixed, y in zip((first, second), outputs, strict=True):
+        np.testing.assert_array_equal(y, alone(mixed, x, 2))
+    assert np.any(outputs[0] != outputs[1])
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_the_gradient_of_a_pool_in_a_branch_is_that_of_a_pool(x, stride):
+    mixed, choose = make("sampled", stride), gamma([1, 0, 0, 0])
+
+    def gradient(call):
+        with tf.GradientTape() as tape:
+            tape.watch(tf_x := tf.constant(x))
+            loss = tf.reduce_sum(call(tf_x) ** 3)
+        return tape.gradient(loss, tf_x)
+
+    expected = gradient(lambda x: tf.nn.max_pool2d(x, 3, stride, "SAME"))
+    got = tf.function(lambda: gradient(lambda x: mixed(x, choose)))()
+    np.testing.assert_allclose(got, expected, rtol=1e-6)
+
+
+def test_an_op_whose_layers_keep_a_state_is_refused(x, monkeypatch):
+    def noisy(layers, slot, name):
+        return [keras.layers.GaussianDropout(0.5, name=name)]
+
+    monkeypatch.setattr(mixed_module, "find_op", lambda name: Op(name, noisy))
+    with pytest.raises(SettingsError, match="keeps a state beside its weights"):
+        make("sampled", choice=2)(x, gamma([1, 0, 0, 0]))
 
 
 def test_an_unknown_mode_is_refused():

@@ -4,7 +4,8 @@ import pytest
 from stand_ins import images
 
 from tfnas.networks.build import build, build_supernet
-from tfnas.networks.weights import inherit, named_weights
+from tfnas.networks.fast_layers import fast_layers
+from tfnas.networks.weights import inherit, named_weights, recalibrate
 from tfnas.spaces.architecture import Architecture
 from tfnas.spaces.cell import CellSpace
 
@@ -44,3 +45,19 @@ def test_a_member_with_a_dead_node_inherits_the_channels_that_live():
 
     assert "cell0_edge2to3_skip_connect" not in [layer.name for layer in model.layers]
     np.testing.assert_allclose(got, expected, rtol=1e-3, atol=1e-5)
+
+
+def test_new_statistics_are_means_over_batches_and_nothing_stays_of_the_old_ones():
+    norm = fast_layers.BatchNormalization(momentum=0.7)
+    model = keras.Sequential([keras.Input((1, 1, 1)), norm])
+    norm.moving_mean.assign([100.0])
+    norm.moving_variance.assign([50.0])
+
+    # means 2 and 4; squares around them add up to 2 and 64
+    pixels = ([1, 3], [0, 0, 8, 8])
+    recalibrate(model, [(np.float32(p)[:, None, None, None], None) for p in pixels])
+
+    np.testing.assert_allclose(norm.moving_mean, [(2 + 4) / 2], rtol=1e-6)
+    expected = (2 / (2 - 1) + 64 / (4 - 1)) / 2
+    np.testing.assert_allclose(norm.moving_variance, [expected], rtol=1e-6)
+    assert norm.momentum == 0.7

@@ -1,14 +1,14 @@
 from dataclasses import replace
 
+import keras
 import numpy as np
 import tensorflow as tf
-from searches import CONFIG, first_pair, same, search_into, unsettle, values
+from searches import CONFIG, fit, same, search_into, unsettle, values
 from stand_ins import TINY, stand_in_table
 
 from tfnas.search.callbacks import Schedule, annealed, write_scalars
 from tfnas.search.run import Run
 from tfnas.search.search import make_search
-from tfnas.spaces.simplex import uniform
 
 
 def test_tensorflow_reads_back_the_scalars_of_every_step(tmp_path):
@@ -32,26 +32,30 @@ def test_the_temperature_falls_in_equal_steps():
     assert annealed(0, 1.0, 0.2, 1) == 1.0
 
 
-def test_the_hypernetwork_rests_during_the_warm_up(tmp_path, tiny_data):
-    config = replace(CONFIG, epochs=1, warmup=1.0)
+def test_in_fit_the_hypernetwork_moves_with_the_epoch_after_the_warm_up(tiny_data):
+    # 1.5 epochs of warm-up: `fit` rests for the whole ones
+    config, seen = replace(CONFIG, epochs=2, warmup=0.75), []
+    search = make_search(config, stand_in_table(TINY), 4)
+    unsettle(search.hypernetwork)
+    start = values(search.hypernetwork)
+
+    class Watch(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            moves = search.optimizer.iterations, search.arch_optimizer.iterations
+            seen.append((values(search.hypernetwork), *map(int, moves)))
+
+    fit(search, tiny_data, epochs=2, callbacks=[Schedule(config), Watch()])
+
+    (rested, *first), (moved, *both) = seen
+    assert same(start, rested)
+    assert first == [8, 0]  # both halves of 4 steps moved the weights
+    assert both == [8 + 4, 4]
+    assert not same(rested, moved)
+
+
+def test_a_search_rests_for_so_many_steps_also_within_an_epoch(tmp_path, tiny_data):
+    config = replace(CONFIG, epochs=1, warmup=0.5)
     search = search_into(Run(tmp_path / "run"), tiny_data, config)
 
-    np.testing.assert_array_equal(search.alpha(uniform(3)), np.zeros((4, 3)))
-
-
-def test_the_hypernetwork_moves_with_the_epoch_after_the_warm_up(tiny_data):
-    config = replace(CONFIG, epochs=2, warmup=0.5)
-    search, schedule = make_search(config, stand_in_table(TINY), 1), Schedule(config)
-    schedule.set_model(search)
-    unsettle(search.hypernetwork)
-    seen = [values(search.hypernetwork)]
-
-    for epoch in range(2):
-        schedule.on_epoch_begin(epoch)
-        search.step(first_pair(tiny_data))
-        seen.append(values(search.hypernetwork))
-
-    start, rested, moved = seen
-    assert same(start, rested)
-    for before, after in zip(rested, moved, strict=True):
-        assert np.all(before != after)
+    assert int(search.arch_optimizer.iterations) == 2
+    assert int(search.optimizer.iterations) == 4 + 2

@@ -107,6 +107,7 @@ def test_two_devices_differ_from_one_by_the_batch_norm_of_their_shares_alone(his
 
 EQUAL_SHARES = """
 import sys
+from functools import partial
 import keras, numpy as np
 from stand_ins import TINY, stand_in_table, stripes
 from tfnas.search.distribute import make_strategy, spread
@@ -116,11 +117,14 @@ def weights_after(strategy, copies):
     with strategy.scope():
         search = Search(TINY, stand_in_table(TINY))
         search.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1))
-    step = spread(strategy, search.step, 16 * copies)
+    warm, step = (
+        spread(strategy, partial(search.step, warm_up=warm_up), 16 * copies)
+        for warm_up in (True, False)
+    )
     x, y = stripes(16, 0)
     x = np.tile(x / np.float32(255), (copies, 1, 1, 1))
     batch = tf.constant(x), tf.constant(np.tile(y, copies))
-    facts = [step((batch, batch), False)[0] for _ in range(3)]
+    facts = [move((batch, batch), False)[0] for move in (warm, step, step)]
     models = (search.supernet, search.hypernetwork)
     return facts, [w for model in models for w in model.get_weights()]
 

@@ -3,109 +3,116 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import tensorflow as tf
-from searches import at_uniform, make
 from stand_ins import CPU_OP_MS, TINY, stand_in_table
 
-from tfnas.search.prices import (
-    PriceWeights,
-    expected_ms,
-    price,
-    relaxed_latency_ms,
-    unit_prices,
-)
-from tfnas.search.search import Search
+from tfnas.networks.counts import count_params
+from tfnas.search.prices import COSTS, Prices
+from tfnas.search.settings import SearchConfig
+from tfnas.spaces.architecture import Architecture
+from tfnas.spaces.chain import ChainSpace
 
-PARAMS = np.array([[0.0, 10.0], [0.0, 30.0]])
-LATENCY_MS = np.array([[1.0, 2.0], [3.0, 2.0]])
-
-
-def test_unit_prices_are_shares_of_the_uniform_mixture():
-    prices = unit_prices(PARAMS, LATENCY_MS, PriceWeights(2.0, 4.0, 1.0))
-
-    # P_ref = (0 + 10) / 2 + (0 + 30) / 2 = 20, T_ref = 1.5 + 2.5 = 4, mu / E = 0.5
-    expected = [
-        [2 * 0 / 20 + 4 * 1 / 4 + 0.5, 2 * 10 / 20 + 4 * 2 / 4 + 0.5],
-        [2 * 0 / 20 + 4 * 3 / 4 + 0.5, 2 * 30 / 20 + 4 * 2 / 4 + 0.5],
-    ]
-    np.testing.assert_allclose(prices, expected)
+WEIGHTS = {"latency_weight": 4.0, "params_weight": 2.0, "count_weight": 1.0}
+TABLE = stand_in_table(TINY, {**CPU_OP_MS, "add": 0.5})
+UNIFORM = np.full(3, 1 / 3, np.float32)
+MIXTURE = np.full((4, 3), 1 / 3, np.float32)
 
 
-def test_the_uniform_mixture_costs_the_sum_of_the_weights_at_the_uniform_point():
-    prices = unit_prices(PARAMS, LATENCY_MS, PriceWeights(2.0, 4.0, 1.0))
-
-    total = price(np.full(2, 0.5), np.full((2, 2), 0.5), prices)
-
-    assert float(total) == pytest.approx(2 + 4 + 1)
+def prices(table=TABLE):
+    # settings are for one choice: those of all of them together are WEIGHTS
+    each = {name: of / len(table.space.choices) for name, of in WEIGHTS.items()}
+    return Prices.of(table, SearchConfig(**each))
 
 
-def test_the_price_weighs_each_op_by_its_share_of_the_point():
-    prices = np.array([[1.0, 10.0], [2.0, 20.0]])
-    gamma_bar = np.array([[1.0, 0.0], [0.0, 1.0]])
+def terms(point, gamma_bar, of=None):
+    found = (of or prices()).terms(point, gamma_bar)
+    assert tuple(found) == COSTS
+    return {name: float(value) for name, value in found.items()}
 
-    assert float(price(np.array([0.25, 0.75]), gamma_bar, prices)) == 2 * (
-        0.25 * 1 + 0.75 * 20
-    )
+
+def one_hot(*indices):
+    return np.eye(3, dtype=np.float32)[list(indices)]
+
+
+def test_the_uniform_mixture_costs_the_weights_at_the_uniform_point():
+    found = terms(UNIFORM, MIXTURE)
+
+    assert found == pytest.approx({"latency": 4.0, "params": 2.0, "count": 1.0})
+
+
+def test_latency_is_the_tables_over_that_of_the_uniform_mixture():
+    # pool 1 ms, identity 0, convolution 3; a sum of 0.5 in each of three cells. Edges
+    # of a normal cell are in one cell, of a reduction cell in two: 6 sites in all
+    mixture_ms = 6 * (1 + 0 + 3) / 3 + 3 * 0.5
+    member = Architecture(TINY, (0, 2, 1, 2))  # pool, conv; identity, conv
+    member_ms = (1 + 3 + 2 * (0 + 3)) + 3 * 0.5
+
+    assert TABLE.sum_ms(member) == 2 + member_ms
+    found = terms(UNIFORM, one_hot(*member.indices))
+    assert found["latency"] == pytest.approx(4 * member_ms / mixture_ms)
+
+
+def test_parameters_are_those_of_the_ops_over_those_of_the_mixture():
+    empty, member = Architecture(TINY, (0,) * 4), Architecture(TINY, (2, 0, 0, 1))
+    each = [Architecture(TINY, (op,) * 4) for op in range(3)]
+    base = count_params(empty)  # pools have none
+    mixture = sum(count_params(one) - base for one in each) / 3
+
+    found = terms(UNIFORM, one_hot(*member.indices))
+    expected = 2 * (count_params(member) - base) / mixture
+    assert found["params"] == pytest.approx(expected)
+
+
+def test_each_op_is_weighed_by_its_share_of_the_point():
+    point, gamma = np.array([0.2, 0.5, 0.3], np.float32), one_hot(0, 0, 2, 1)
+
+    # an op's price is three times its share; mu / E = 1 / 4
+    found = terms(point, gamma)
+    assert found["count"] == pytest.approx(3 * (2 * 0.2 + 0.3 + 0.5) / 4)
+    sums_ms, mixture_ms = 1.5, 8 + 1.5
+    ops_ms = 3 * (0.2 * 2 * 1 + 0.3 * 2 * 3)  # pools of one cell, convolution of two
+    assert found["latency"] == pytest.approx(4 * (ops_ms + sums_ms) / mixture_ms)
 
 
 def test_ops_of_one_axis_share_its_price():
-    prices = np.array([[1.0, 10.0, 100.0]])
-    gamma_bar = np.array([[0.5, 0.25, 0.25]])
+    space = ChainSpace(
+        (8, 8, 1),
+        3,
+        stages=((16, 3, 1),),
+        ops=("skip", "conv_3x3", "ir_k3_e3"),
+        groups=(("none", ("skip",)), ("some", ("conv_3x3", "ir_k3_e3"))),
+    )
+    costs = {"skip": 0.0, "conv_3x3": 1.0, "ir_k3_e3": 2.0, "add": 0.0}
+    of = prices(stand_in_table(space, costs))
 
-    total = price(np.array([0.2, 0.8]), gamma_bar, prices, (1, 0, 1))
-
-    assert float(total) == pytest.approx(2 * (0.8 * 0.5 + 0.2 * 2.5 + 0.8 * 25))
-
-
-def test_ops_that_may_not_stand_do_not_count_in_the_references():
-    allowed = np.array([[True, True], [False, True]])
-
-    prices = unit_prices(PARAMS, LATENCY_MS, PriceWeights(2.0, 0.0, 0.0), allowed)
-
-    # the uniform mixture of what is allowed has (0 + 10) / 2 and 30 parameters
-    np.testing.assert_allclose(prices, 2 * PARAMS / 35, rtol=1e-6)
+    found = terms(np.array([0.2, 0.8], np.float32), one_hot(0, 1, 2), of)
+    assert found["count"] == pytest.approx(2 * (0.2 + 0.8 + 0.8) / 3)
+    assert found["latency"] == pytest.approx(4 * 2 * 0.8 * (1 + 2) / 3)
 
 
-def test_ops_that_cost_nothing_leave_no_nan():
-    prices = unit_prices(np.zeros((2, 2)), LATENCY_MS, PriceWeights(1.0, 0.0, 1.0))
+def test_ops_that_the_target_does_not_run_do_not_count_in_the_references():
+    rows = {
+        site: replace(row, flags=("unusable",)) if site.op == "sep_conv_3x3" else row
+        for site, row in TABLE.rows.items()
+    }
+    of = prices(replace(TABLE, rows=rows))
 
-    np.testing.assert_array_equal(prices, np.full((2, 2), 0.5))
+    half = np.tile(np.array([0.5, 0.5, 0], np.float32), (4, 1))
+    assert terms(UNIFORM, half, of)["latency"] == pytest.approx(4.0)
 
 
-def test_the_prices_gradient_lowers_a_dear_op():
-    alpha = tf.Variable([[0.0, 0.0]])
+def test_costs_that_are_0_for_every_op_leave_no_nan():
+    free = stand_in_table(TINY, dict.fromkeys(CPU_OP_MS, 0.0))
+
+    assert terms(UNIFORM, MIXTURE, prices(free))["latency"] == 0
+
+
+def test_the_terms_gradient_lowers_a_dear_op():
+    alpha = tf.zeros((4, 3))
     with tf.GradientTape() as tape:
-        cost = price(
-            tf.constant([0.9, 0.1]), tf.nn.softmax(alpha), np.ones((1, 2), "f")
-        )
+        tape.watch(alpha)
+        found = prices().terms(tf.constant([0.8, 0.1, 0.1]), tf.nn.softmax(alpha))
+        count = found["count"]
 
-    gradient = tape.gradient(cost, alpha)
-    # k S gamma (1 - gamma) differences: 2 * (0.9 - 0.1) * 0.25
-    np.testing.assert_allclose(gradient, [[0.4, -0.4]], rtol=1e-6)
-
-
-def test_expected_latency_weighs_and_adds():
-    gamma_bar = np.array([[1.0, 0.0], [0.5, 0.5]])
-
-    assert float(expected_ms(gamma_bar, LATENCY_MS)) == 1.0 + 2.5
-
-
-def relaxed(search):
-    return relaxed_latency_ms(search.table, at_uniform(search))
-
-
-def test_expected_latency_is_the_calibrated_sum_of_the_uniform_mixture():
-    # alpha is 0 at first: every op a third. Table: pool 1, identity 0, convolution 3
-    # at 2 normal and 2 x 2 reduction sites; skeleton 2; offset 1, scale 2
-    mixture = 6 * (1 + 0 + 3) / 3
-    # and a sum of 0.5 at the one node of each of three cells
-    search = Search(TINY, stand_in_table(TINY, {**CPU_OP_MS, "add": 0.5}))
-
-    assert relaxed(make()) == pytest.approx(1 + 2 * (2 + mixture))
-    assert relaxed(search) == pytest.approx(1 + 2 * (2 + mixture + 1.5))
-
-
-def test_an_edge_that_is_likely_none_is_added_to_its_node_as_rarely():
-    space = replace(TINY, ops=("none", "skip_connect"))
-    table = stand_in_table(space, {"none": 0.0, "skip_connect": 0.0, "add": 0.5})
-
-    assert relaxed(Search(space, table)) == pytest.approx(1 + 2 * (2 + 1.5 / 2))
+    # of an op with price p: gamma (p - mean of p), here 3 (S - 1/3) / 3 / E
+    expected = [[(0.8 - 1 / 3) / 4, (0.1 - 1 / 3) / 4, (0.1 - 1 / 3) / 4]] * 4
+    np.testing.assert_allclose(tape.gradient(count, alpha), expected, rtol=1e-5)

@@ -3,9 +3,16 @@ import pytest
 import tensorflow as tf
 from searches import gumbel, softmax
 
-from tfnas.search.sampling import SAMPLERS, gumbel_softmax, straight_through
+from tfnas.search.sampling import SAMPLERS, Draws, gumbel_softmax, straight_through
+from tfnas.search.settings import SearchConfig
 
 SEED = tf.constant([7, 0])
+DRAWS = 8000
+
+
+def even(num):
+    """The uniform point."""
+    return np.full(num, 1 / num, np.float32)
 
 
 def test_gumbel_softmax_draws_shares_that_sum_to_one():
@@ -52,22 +59,65 @@ def test_straight_through_is_one_hot_with_the_gradient_of_the_shares():
 
 @pytest.mark.parametrize("name", SAMPLERS)
 def test_points_are_on_the_simplex_and_no_op_is_preferred(name):
-    points = np.stack([SAMPLERS[name](3, (7, step)) for step in range(600)])
+    points = np.stack([SAMPLERS[name](even(3), 1.0, (7, step)) for step in range(600)])
 
     np.testing.assert_allclose(points.sum(axis=1), 1, rtol=1e-5)
     # five standard deviations of a mean of 600 shares
     np.testing.assert_allclose(points.mean(axis=0), 1 / 3, atol=5 * 0.24 / 600**0.5)
 
 
-@pytest.mark.parametrize("name", SAMPLERS)
+@pytest.mark.parametrize("name", ["gumbel", "dirichlet"])
 def test_a_draw_is_a_function_of_its_seed(name):
-    first, again, other = (SAMPLERS[name](3, (7, step)) for step in (1, 1, 2))
+    first, again, other = (SAMPLERS[name](even(3), 1.0, (7, n)) for n in (1, 1, 2))
 
     np.testing.assert_array_equal(first, again)
     assert np.any(np.asarray(first) != other)
 
 
-DRAWS = 8000
+def drawn(config):
+    """Points and levels of many draws."""
+    draws = Draws(config, ("pool", "skip", "conv"))
+    return [one.numpy() for one in draws.points([(7, 0), (7, 1)], DRAWS)]
+
+
+def test_a_fixed_sampler_draws_one_point_and_all_strengths():
+    points, levels = drawn(SearchConfig(sampler="fixed", focus="conv=0.6"))
+
+    np.testing.assert_allclose(points, [[0.2, 0.2, 0.6]] * DRAWS, rtol=1e-6)
+    assert -1 <= levels.min() < levels.max() <= 1
+    # a strength is log-uniform; four standard deviations of a share of so many draws
+    within = 4 * np.sqrt(1 / 4 * 3 / 4 / DRAWS)
+    for low in (-1, -0.5, 0, 0.5):
+        assert np.mean((low <= levels) & (levels < low + 0.5)) == pytest.approx(
+            1 / 4, abs=within
+        )
+
+
+@pytest.mark.parametrize("tau", [0.3, 1.0])
+def test_gumbel_points_have_their_largest_share_as_often_as_the_focus_says(tau):
+    points, _ = drawn(SearchConfig(focus="0.5,0.3,0.2", tau=tau))
+
+    counts = np.bincount(np.argmax(points, axis=1)) / DRAWS
+    np.testing.assert_allclose(counts, [0.5, 0.3, 0.2], atol=4 * 0.5 / DRAWS**0.5)
+
+
+def test_a_lower_tau_draws_nearer_to_the_vertices():
+    near, far = (drawn(SearchConfig(tau=tau))[0] for tau in (0.3, 1.0))
+
+    # of two shares the ratio is logistic of scale 1 / tau, whatever the third is
+    for points, tau in ((near, 0.3), (far, 1.0)):
+        ratios = np.log(points[:, 0] / points[:, 1])
+        chance = 2 / (1 + np.exp(2 * tau))  # of a ratio beyond e^2 either way
+        within = 4 * np.sqrt(chance * (1 - chance) / DRAWS)
+        assert np.mean(abs(ratios) > 2) == pytest.approx(chance, abs=within)
+
+
+def test_every_draw_of_every_step_has_a_seed_of_its_own():
+    draws = Draws(SearchConfig(seed=5), ("pool", "skip"))
+
+    seeds = [[*map(int, s)] for step in (0, 1) for s in draws.seeds(step)]
+
+    assert seeds == [[5, number] for number in range(16)]
 
 
 @pytest.mark.parametrize(
@@ -88,15 +138,8 @@ DRAWS = 8000
     ],
 )
 def test_points_are_as_dense_as_their_distribution_says(name, num_ops, most, chance):
-    draw = tf.function(
-        lambda: tf.map_fn(
-            lambda step: SAMPLERS[name](num_ops, tf.stack([7, step])),
-            tf.range(DRAWS),
-            fn_output_signature=tf.float32,
-        )
-    )
-
-    below = np.mean(draw() <= most, axis=0)
+    focus = np.tile(even(num_ops), (DRAWS, 1))
+    below = np.mean(SAMPLERS[name](focus, 1.0, SEED) <= most, axis=0)
     # four standard deviations of a share of so many draws
     within = 4 * np.sqrt(chance * (1 - chance) / DRAWS)
     np.testing.assert_allclose(below, [chance] * num_ops, atol=within)

@@ -1,3 +1,4 @@
+import math
 import os
 import signal
 from dataclasses import replace
@@ -125,15 +126,19 @@ def test_ctrl_c_saves_in_the_middle_of_an_epoch_and_the_search_goes_on_from_ther
     assert_equal_ends((run, resumed), left_alone)
 
 
-def test_history_tells_the_shares_the_latency_and_both_pulls(left_alone):
-    rows = left_alone[0].load_history()
+def test_history_tells_the_shares_the_latency_and_all_pulls(left_alone):
+    run, search = left_alone
+    rows = run.load_history()
 
     assert [row["epoch"] for row in rows] == [1, 2, 3]
     assert [row["temperature"] for row in rows] == pytest.approx([1.0, 0.6, 0.2])
     for row in rows:
         assert sum(row[f"share_{op}"] for op in TINY.ops) == pytest.approx(1)
-        assert row["task_pull"] > 0 and row["price_pull"] > 0
+        for pull in ("task", "latency", "params", "count"):
+            assert row[f"{pull}_pull"] > 0
         assert 0 <= row["val_accuracy"] <= 1
+    member = search.derive(uniform(3))
+    assert rows[-1]["latency_ms"] == search.table.predict(member).latency_ms
 
 
 def test_a_loss_that_is_no_number_ends_the_search_and_keeps_the_last_checkpoint(
@@ -141,8 +146,8 @@ def test_a_loss_that_is_no_number_ends_the_search_and_keeps_the_last_checkpoint(
 ):
     run, step = Run(tmp_path), Search.step
 
-    def spoiled(self, data):
-        facts = step(self, data)
+    def spoiled(self, data, **how):
+        facts = step(self, data, **how)
         return {**facts, "loss": facts["loss"] + keras.ops.log(self.temperature - 0.7)}
 
     monkeypatch.setattr(Search, "step", spoiled)  # 0.6 in the second epoch
@@ -189,7 +194,9 @@ def test_a_space_whose_first_op_is_none_is_searched_with_a_warning(
     run_search(config, table, tiny_data, run)
 
     assert "Warning: No path leads through the normal cell" in capsys.readouterr().err
-    assert run.load_history()[0]["val_accuracy"] == pytest.approx(1 / 3)
+    (row,) = run.load_history()
+    assert row["val_accuracy"] == pytest.approx(1 / 3)
+    assert math.isnan(row["latency_ms"])  # of no network
 
 
 def test_a_batch_that_does_not_divide_leaves_the_run_it_would_replace(

@@ -73,12 +73,9 @@ def test_a_space_reads_back_equal_with_no_argument_at_its_default():
     assert space.fingerprint != CellSpace().fingerprint
 
 
-def test_the_first_edge_of_a_node_is_added_to_nothing():
-    space = CellSpace()
-    first, second = (space.choices.index(f"reduction {s}->2") for s in (0, 1))
-
-    assert space.joins(first) == ()
-    assert [str(site) for site in space.joins(second)] == [
+def test_nodes_of_every_cell_are_sums():
+    assert [str(site) for site in CellSpace().joins()] == [
+        "add 28x28x16->16 /1",
         "add 14x14x32->32 /1",
         "add 7x7x64->64 /1",
     ]

@@ -3,7 +3,14 @@ import math
 import pytest
 
 from tfnas.errors import SettingsError
-from tfnas.spaces.simplex import describe_budget, grid, parse_budget, uniform
+from tfnas.spaces.simplex import (
+    Point,
+    describe_budget,
+    grid,
+    parse_budget,
+    point_name,
+    uniform,
+)
 
 OPS = ("pool", "skip", "conv")
 
@@ -47,6 +54,13 @@ def test_a_budget_is_put_into_words():
         "dear, so used less: conv x2.1; cheap, so used more: "
     )
     assert "same price" in describe_budget(uniform(3), OPS)
+
+
+def test_a_point_is_named_by_its_budget_and_a_strength_that_is_not_1():
+    assert point_name(Point((0.3, 0.5, 0.2))) == "budget-0.3-0.5-0.2"
+    assert point_name(Point((1 / 3,) * 3, 0.25)) == (
+        "budget-0.3333-0.3333-0.3333-strength-0.25"
+    )
 
 
 def test_the_grid_holds_every_multiple_once():

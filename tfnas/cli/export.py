@@ -1,5 +1,6 @@
 """`tfnas derive` and `tfnas export`: members of a run, by points or by limits."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,6 +37,11 @@ request_options = options(
         help="Price of each kind of op: 0.3,0.5,0.2 or sep_conv_3x3=0.7. Repeatable.",
     ),
     click.option(
+        "--strength",
+        type=float,
+        help="Multiplies all prices of --budget: more is faster.  [default: 1]",
+    ),
+    click.option(
         "--max-latency",
         "latencies",
         multiple=True,
@@ -45,6 +51,11 @@ request_options = options(
     click.option("--max-size", help="Largest model_int8.tflite, such as 60KiB."),
     click.option("--max-arena", help="Most RAM for activations, such as 128KiB."),
 )
+# The arguments that these options become.
+_REQUEST = (
+    *("budgets", "strength", "latencies"),
+    *("max_params", "max_size", "max_arena"),
+)
 
 
 @click.command()
@@ -53,7 +64,7 @@ def derive(
     name: str | None, table_file: Path | None, as_json: bool, **wanted: Any
 ) -> None:
     """Show what budgets or limits would give, without training."""
-    run, requests = _run_and_requests(name, **wanted)
+    run, requests = _run_and_requests(name, wanted)
     load_tensorflow()
     from tfnas.cli.texts import member_line
     from tfnas.family.selector import Selector
@@ -86,11 +97,6 @@ def derive(
 @options(gate_options, skip_option, overwrite_option, as_json)
 def export(
     name: str | None,
-    budgets: tuple[str, ...],
-    latencies: tuple[str, ...],
-    max_params: str | None,
-    max_size: str | None,
-    max_arena: str | None,
     table_file: Path | None,
     data: str | None,
     config: Path | None,
@@ -108,9 +114,8 @@ def export(
     from tfnas.deploy.settings import TrainConfig
 
     gates = make_gates(max_accuracy_drop, max_latency_error, require_full_int8)
-    run, requests = _run_and_requests(
-        name, budgets, latencies, max_params, max_size, max_arena
-    )
+    wanted = {key: settings.pop(key) for key in _REQUEST}
+    run, requests = _run_and_requests(name, wanted)
     base = TrainConfig.load(config) if config else TrainConfig()
     if qat and settings["quantize"]:
         raise SettingsError("--qat is int8: leave out --quantize")
@@ -136,25 +141,29 @@ def export(
 
 
 def _run_and_requests(
-    name: str | None,
-    budgets: tuple[str, ...],
-    latencies: tuple[str, ...],
-    max_params: str | None,
-    max_size: str | None,
-    max_arena: str | None,
+    name: str | None, wanted: Mapping[str, Any]
 ) -> tuple["Run", list["Request"]]:
+    """The run, and what the options of `request_options` ask of it."""
     from tfnas.family.limits import Limits, combine
     from tfnas.search.run import find_run
-    from tfnas.spaces.simplex import parse_budget
+    from tfnas.spaces.simplex import Point, parse_budget
     from tfnas.support.units import BYTES, COUNTS, MILLISECONDS, parse_quantity
 
-    texts = given(size_bytes=max_size, arena_bytes=max_arena)
-    found = {name: parse_quantity(text, BYTES) for name, text in texts.items()}
-    if max_params is not None:
-        found["params"] = parse_quantity(max_params, COUNTS)
-    times_ms = [parse_quantity(text, MILLISECONDS) for text in latencies]
+    units = {"params": COUNTS, "size": BYTES, "arena": BYTES}
+    names = {"params": "params", "size": "size_bytes", "arena": "arena_bytes"}
+    limits = {
+        names[what]: parse_quantity(text, unit)
+        for what, unit in units.items()
+        if (text := wanted[f"max_{what}"]) is not None
+    }
+    times_ms = [parse_quantity(text, MILLISECONDS) for text in wanted["latencies"]]
     run = find_run(Path("runs"), name)
     run.load_config()  # a run of another version says so before its table does
-    axes = run.load_table().space.axes
-    points = [parse_budget(text, axes) for text in budgets]
-    return run, combine(points, times_ms, Limits(**found))
+    axes, strength = run.load_table().space.axes, wanted["strength"]
+    if strength is not None and not wanted["budgets"]:
+        raise SettingsError("--strength goes with --budget: limits find their own")
+    points = [
+        Point(parse_budget(text, axes), 1.0 if strength is None else strength)
+        for text in wanted["budgets"]
+    ]
+    return run, combine(points, times_ms, Limits(**limits))

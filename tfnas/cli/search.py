@@ -42,9 +42,10 @@ from tfnas.cli.options import (
 @click.option("--hypernetwork", type=OneOf(["pivot", "mlp"]), help="Its kind.")
 @click.option(
     "--sampler",
-    type=OneOf(["gumbel", "dirichlet"]),
+    type=OneOf(["gumbel", "dirichlet", "fixed"]),
     help="How points are drawn.",
 )
+@click.option("--focus", help="Point that they are drawn around, such as 0.5,0.3,0.2.")
 @click.option(
     "--precision",
     type=OneOf(["float32", "mixed_bfloat16"]),

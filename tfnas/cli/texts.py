@@ -13,6 +13,8 @@ from tfnas.latency.table import LatencyTable
 def member_line(facts: Mapping[str, Any]) -> str:
     """What is known of an untrained member, in two lines."""
     budget = ",".join(f"{share:.3g}" for share in facts["budget"].values())
+    if facts["strength"] != 1:
+        budget += f" at strength {facts['strength']:.3g}"
     wanted = f"{limits_text(facts)} by {budget}" if facts["limits"] else budget
     counts = ", ".join(f"{count} {op}" for op, count in facts["op_counts"].items())
     return (

@@ -51,7 +51,11 @@ class Halves:
     @property
     def calibration(self) -> Any:
         """A few batches of the weights' half, always the same, for batch norm."""
-        return self._of(self.weights, 2, 0, _CALIBRATION_STEPS).take(_CALIBRATION_STEPS)
+        return self.calibration_batches(_CALIBRATION_STEPS)
+
+    def calibration_batches(self, count: int) -> Any:
+        """So many batches of the weights' half, always the same."""
+        return self._of(self.weights, 2, 0, count).take(count)
 
     def _of(self, half: tuple[Images, Labels], which: int, epoch: int, end: int) -> Any:
         size = min(self.batch_size, len(half[0]))

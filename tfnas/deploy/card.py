@@ -19,6 +19,7 @@ def card_text(card: Mapping[str, Any]) -> str:
         memory = f"{arena:,} bytes for activations, by {card['arena_by']}"
     rows = {
         "Budget": f"{_shares(card)} ({card['budget_means']})",
+        "Strength": f"{card['strength']:g}",
         "Limits": limits or "none",
         "Ops": counts,
         "Parameters": f"{card['params']:,}, of them {card['op_params']:,} in the ops",
@@ -29,7 +30,7 @@ def card_text(card: Mapping[str, Any]) -> str:
         "Float accuracy": f"{card['float_accuracy']:.2%}",
         f"{card['precision'].capitalize()} accuracy": f"{card['tflite_accuracy']:.2%}",
         "Predicted latency of int8": f"{card['predicted_latency_ms']:.3f} ms "
-        f"({card['predicted_low_ms']:.3f} to {card['predicted_high_ms']:.3f}, 90 %)",
+        f"({card['predicted_low_ms']:.3f} to {card['predicted_high_ms']:.3f})",
         "Measured latency": latency,
         "Target": f"{card['target']} ({card['table_kind']})",
         "Searched for": card["searched_for"]["target"],

@@ -13,9 +13,10 @@ from tfnas.data.dataset import Dataset
 from tfnas.deploy.settings import TrainConfig
 from tfnas.errors import RunError
 from tfnas.networks.build import build
+from tfnas.networks.evaluate import settle
 from tfnas.networks.fast_layers import fast_layers
 from tfnas.networks.fit import training_progress
-from tfnas.networks.weights import Weights, inherit, recalibrate
+from tfnas.networks.weights import Weights, inherit
 from tfnas.spaces.architecture import Architecture
 from tfnas.support.files import read_json, replace_file, write_json
 
@@ -52,8 +53,7 @@ def train_member(
         inherit(fast, weights, architecture)
     if config.epochs:
         fit(fast, data, config, range(config.epochs), callbacks)
-    else:  # training would measure batch norm's statistics on the way
-        recalibrate(fast, _recalibration_batches(data, config))
+    settle(fast, _recalibration_batches(data, config))
     model = build(architecture)
     model.set_weights(fast.get_weights())
     return model

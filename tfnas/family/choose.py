@@ -1,40 +1,52 @@
 """Limits in, the best member of a family that keeps them out."""
 
-import math
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
 from tfnas.errors import LimitError
 from tfnas.family.extremes import fastest
-from tfnas.family.family import Family, Score
+from tfnas.family.family import Family
 from tfnas.family.limits import Limits
-from tfnas.family.member import priced
+from tfnas.family.member import Score, priced
 from tfnas.family.repair import repaired, usage_of
 from tfnas.latency.table import LatencyTable
 from tfnas.networks.counts import count_params
 from tfnas.spaces.architecture import Architecture
-from tfnas.spaces.simplex import Budget
+from tfnas.spaces.simplex import Point
 
 # So many members just within the limits, and so many just beyond them, are looked at.
 _NEAR = 8
 _BEST = 8
-Check = Callable[[Architecture, Budget], None]
+# So many of them are compared on all images.
+_LAST = 8
+Check = Callable[[Architecture, Point], None]
+
+
+class Scores(Protocol):
+    """How good members are: a quick look, and one at all images."""
+
+    def __call__(self, member: Architecture) -> float:
+        """Accuracy on few images."""
+
+    def fully(self, member: Architecture) -> float:
+        """Accuracy on all images, the same for every member."""
 
 
 def best_within(
-    family: Family, limits: Limits, score: Score, images: int, check: Check
-) -> tuple[Architecture, Budget]:
+    family: Family, limits: Limits, score: Scores, check: Check
+) -> tuple[Architecture, Point]:
     """The member with the best score that keeps all limits, as far as scores tell.
 
     Looked at are the best scored members within the limits, those that come nearest to
-    the limits from within, and those just beyond, repaired. Of those whose scores are
-    as good as the best, the one with most parameters is taken: it has most to train.
+    the limits from within, and those just beyond, repaired. The eight that look best
+    are compared on all held-out images, and the best there is taken: measured, that
+    picks better ones than the largest of those that chance may have put below it.
 
     Args:
         family: Members and their prices.
         limits: What must be kept.
         score: Accuracy of a member with the supernet's weights.
-        images: How many images the score has looked at.
         check: Raises `LimitError` where a member's size or memory, known only once it
             is converted, breaks a limit.
 
@@ -46,12 +58,28 @@ def best_within(
     """
     passes, usage = _Checked(check, family.members), usage_of(limits, family.table)
     goal = fastest(family.table)
-    looked_at = _candidates(family, usage, goal, passes)
-    scores = {member: score(member) for member in looked_at}
-    for member in ranked(scores, images):
+    looked_at = _candidates(family, usage, goal, passes, score)
+    looked_at.sort(key=score, reverse=True)
+    last = sorted(looked_at[:_LAST], key=score.fully, reverse=True)
+    for member in (*last, *looked_at[_LAST:]):
         if passes(member):
             return member, passes.points[member]
     raise passes.last_error or LimitError(_impossible(goal, family.table, limits))
+
+
+def near(
+    member: Architecture, limits: Limits, table: LatencyTable, score: Score
+) -> Architecture:
+    """The member itself where it keeps the limits, else it repaired.
+
+    Raises:
+        LimitError: If no network near it keeps them.
+    """
+    found = repaired(member, usage_of(limits, table), fastest(table), score)
+    if found is None:
+        limits.require(priced(member, table), "The member at this budget")
+        raise LimitError("No network near this budget keeps the limits.")
+    return found
 
 
 class _Checked:
@@ -62,7 +90,7 @@ class _Checked:
         last_error: Why the last member that failed did so.
     """
 
-    def __init__(self, check: Check, points: Mapping[Architecture, Budget]) -> None:
+    def __init__(self, check: Check, points: Mapping[Architecture, Point]) -> None:
         self.points = {**points}
         self.last_error: LimitError | None = None
         self._check = check
@@ -83,6 +111,7 @@ def _candidates(
     usage: Callable[[Architecture], float],
     goal: Architecture,
     passes: _Checked,
+    score: Scores,
 ) -> list[Architecture]:
     """The best scored members that keep the limits, the nearest, and repaired ones."""
     used = {member: usage(member) for member in family.by_latency}
@@ -93,7 +122,7 @@ def _candidates(
     found = [*best[:_BEST], *nearest[:_NEAR]]
     beyond = sorted((m for m in used if used[m] > 1), key=lambda m: used[m])
     for member in beyond[:_NEAR]:
-        fixed = repaired(member, usage, goal)
+        fixed = repaired(member, usage, goal, score)
         if fixed is not None:
             passes.points.setdefault(fixed, family.members[member])
             found.append(fixed)
@@ -110,29 +139,6 @@ def _passing(members: Sequence[Architecture], passes: _Checked) -> list[Architec
     if by_params and passes(by_params[-1]):
         return by_params
     return by_params[: bisect_left(by_params, True, key=lambda m: not passes(m))]
-
-
-def ranked(scores: Mapping[Architecture, float], images: int) -> list[Architecture]:
-    """Members as good as the best, by parameters; then the others, by score.
-
-    As good is what lies within one standard error (Breiman et al. 1984, "Classification
-    and Regression Trees", section 3.4.3) of the best: above `p - sqrt(p (1 - p) / (n +
-    2))` with Laplace's `p = (hits + 1) / (n + 2)`, whose error is not 0 where all of n
-    images are hit.
-
-    Args:
-        scores: Accuracy of each member.
-        images: How many images the scores are of.
-    """
-    best = max(scores.values(), default=0.0)
-    share = (best * images + 1) / (images + 2)
-    as_good = share - math.sqrt(share * (1 - share) / (images + 2))
-
-    def place(member: Architecture) -> tuple[bool, float, float]:
-        tied = scores[member] >= as_good
-        return tied, count_params(member) if tied else 0, scores[member]
-
-    return sorted(scores, key=place, reverse=True)
 
 
 def _impossible(goal: Architecture, table: LatencyTable, limits: Limits) -> str:

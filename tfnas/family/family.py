@@ -1,26 +1,25 @@
 """A whole family on one page: distinct members, what they cost, how good they are."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
 from tfnas.errors import RunError, SettingsError
-from tfnas.family.member import priced
+from tfnas.family.member import Score, priced
 from tfnas.latency.table import LatencyTable
-from tfnas.search.derive import POINTS, derive, sweep
+from tfnas.search.derive import POINTS, Logits, derive, sweep
 from tfnas.search.search import NEVER, Search
 from tfnas.spaces.architecture import Architecture
-from tfnas.spaces.simplex import Budget, check_budget
+from tfnas.spaces.simplex import Point, check_budget
 from tfnas.support.files import read_json, refuse_overwrite, write_json
 from tfnas.support.progress import bar
 
-SCHEMA = 1
+SCHEMA = 2
 SCORED = 100
-Score = Callable[[Architecture], float]
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class Family:
 
     table: LatencyTable
     points: int
-    members: Mapping[Architecture, Budget]
+    members: Mapping[Architecture, Point]
     scores: Mapping[Architecture, float]
 
     @cached_property
@@ -58,7 +57,8 @@ class Family:
         best = set(self.front)
         rows = [
             {
-                "budget": self.members[member],
+                "budget": self.members[member].budget,
+                "strength": self.members[member].strength,
                 "indices": member.indices,
                 "op_counts": member.op_counts,
                 **priced(member, self.table),
@@ -91,10 +91,15 @@ class Family:
                 (Architecture(space, tuple(row["indices"])), row)
                 for row in data["members"]
             ]
-            members = {a: check_budget(row["budget"], space.axes) for a, row in rows}
+            members = {
+                a: Point(
+                    check_budget(row["budget"], space.axes), float(row["strength"])
+                )
+                for a, row in rows
+            }
             scores = {a: row["score"] for a, row in rows if row["score"] is not None}
             return cls(table, data["points"], members, scores)
-        except (KeyError, TypeError, SettingsError) as error:
+        except (KeyError, TypeError, ValueError, SettingsError) as error:
             raise RunError(f"{path} is damaged: {error}. Delete it.") from error
 
 
@@ -139,7 +144,8 @@ def find_family(
         scored: Members to score, 100 by default.
     """
     points = points or POINTS
-    members = sweep(search.space, logits_for(search, table), points)
+    logits = logits_for(search, table)
+    members = sweep(search.space, logits, search.config, points)
     family = Family(table, points, members, {})
     count = min(scored or SCORED, len(members))
     picks = np.unique(np.linspace(0, len(members) - 1, count).round().astype(int))
@@ -152,7 +158,7 @@ def find_family(
     return Family(table, points, members, scores)
 
 
-def logits_for(search: Search, table: LatencyTable) -> Callable[[Any], Any]:
+def logits_for(search: Search, table: LatencyTable) -> Logits:
     """The logits of a search at many points, for a device that may be another.
 
     Args:
@@ -160,7 +166,7 @@ def logits_for(search: Search, table: LatencyTable) -> Callable[[Any], Any]:
         table: Its ops that are not usable get logits so low that none is taken.
     """
     barred = np.where(table.usable(), 0, NEVER)
-    return lambda points: search.alphas(points) + barred
+    return lambda points, levels: search.alphas(points, levels) + barred
 
 
 def front(costs: Sequence[float], scores: Sequence[float]) -> list[int]:
@@ -178,7 +184,9 @@ def front(costs: Sequence[float], scores: Sequence[float]) -> list[int]:
     return kept
 
 
-def member_at(search: Search, table: LatencyTable, budget: Budget) -> Architecture:
+def member_at(search: Search, table: LatencyTable, point: Point) -> Architecture:
     """The member at a point, with no op that the device of a table bars."""
-    logits = logits_for(search, table)(np.array([budget], np.float32))
+    budget = np.array([point.budget], np.float32)
+    level = np.array([search.config.level(point.strength)], np.float32)
+    logits = logits_for(search, table)(budget, level)
     return derive(search.space, logits[0])

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from tfnas.errors import LimitError, SettingsError, TargetError
-from tfnas.spaces.simplex import Budget
+from tfnas.spaces.simplex import Point
 
 # Of each limit: the fact of a card that must not be above it, and how both are shown.
 _FACTS = {
@@ -21,7 +21,8 @@ class Limits:
     """Upper bounds of a member; None where there is none.
 
     Attributes:
-        latency_ms: Milliseconds that nine of ten such networks keep.
+        latency_ms: Milliseconds that such a network keeps, but for a share of
+            `Calibration.beyond`.
         params: Trainable parameters.
         size_bytes: Size of the int8 .tflite.
         arena_bytes: RAM for activations.
@@ -91,33 +92,33 @@ NO_LIMITS = Limits()
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked of a run: a point of the simplex, limits, or both.
+    """What is asked of a run: a point, limits, or both.
 
     Attributes:
-        budget: A point; None to let the limits decide.
+        point: A budget and a strength; None to let the limits decide.
         limits: What must be kept.
     """
 
-    budget: Budget | None
+    point: Point | None
     limits: Limits = NO_LIMITS
 
 
 def combine(
-    budgets: Sequence[Budget], latencies_ms: Sequence[float], limits: Limits
+    points: Sequence[Point], latencies_ms: Sequence[float], limits: Limits
 ) -> list[Request]:
     """One request for each point and each latency, every one with the other limits.
 
     Raises:
         SettingsError: If nothing is asked for.
     """
-    if not (budgets or latencies_ms or limits.given):
+    if not (points or latencies_ms or limits.given):
         raise SettingsError(
             "Say what to take: --budget, or a limit such as --max-latency"
         )
-    points: Sequence[Budget | None] = budgets or [None]
+    wanted: Sequence[Point | None] = points or [None]
     times: Sequence[float | None] = latencies_ms or [None]
     return [
         Request(point, replace(limits, latency_ms=time))
-        for point in points
+        for point in wanted
         for time in times
     ]

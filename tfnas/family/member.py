@@ -1,6 +1,6 @@
 """One network of a family, why it was taken, and what is known of it untrained."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,8 +12,11 @@ from tfnas.networks.build import build
 from tfnas.networks.convert import FLOATS, INT8, convert_float
 from tfnas.networks.counts import count_macs, count_params, op_params
 from tfnas.spaces.architecture import Architecture
-from tfnas.spaces.simplex import Budget, budget_name, describe_budget
+from tfnas.spaces.simplex import Point, describe_budget, point_name
 from tfnas.targets.registry import target_class
+
+# Accuracy of a network with the supernet's weights.
+Score = Callable[[Architecture], float]
 
 
 @dataclass(frozen=True)
@@ -22,26 +25,26 @@ class Member:
 
     Attributes:
         architecture: One op for every choice.
-        budget: The point of the simplex that gave it.
+        point: The budget and the strength that gave it.
         table: The prices of the device it was chosen for.
         limits: What it was asked to keep.
-        by_budget: Whether the point was asked for; else the limits alone were.
+        by_point: Whether the point was asked for; else the limits alone were.
         repaired: Choices changed after the point, so that the limits are kept.
         searched_for: The device of the search, where that is not the table's.
     """
 
     architecture: Architecture
-    budget: Budget
+    point: Point
     table: LatencyTable
     limits: Limits = NO_LIMITS
-    by_budget: bool = True
+    by_point: bool = True
     repaired: int = 0
     searched_for: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
         """Folder name, e.g. `budget-0.3-0.5-0.2` or `max-latency-ms-2`."""
-        parts = [budget_name(self.budget)] if self.by_budget else []
+        parts = [point_name(self.point)] if self.by_point else []
         parts += [
             f"max-{limit.replace('_', '-')}-{value:g}"
             for limit, value in self.limits.given.items()
@@ -51,10 +54,12 @@ class Member:
     def facts(self) -> dict[str, Any]:
         """What is known before it is trained: the card's first half."""
         architecture, table = self.architecture, self.table
+        budget, strength = self.point
         space, priced_for = architecture.space, {"target": table.target, **table.device}
         return {
-            "budget": dict(zip(space.axes, self.budget, strict=True)),
-            "budget_means": describe_budget(self.budget, space.axes),
+            "budget": dict(zip(space.axes, budget, strict=True)),
+            "strength": strength,
+            "budget_means": describe_budget(budget, space.axes),
             "limits": self.limits.given,
             "repaired_choices": self.repaired,
             "architecture": architecture.to_dict()["ops"],

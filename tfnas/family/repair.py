@@ -3,14 +3,16 @@
 import math
 from collections.abc import Callable
 
-from tfnas.errors import LimitError, SettingsError
-from tfnas.family.extremes import fastest
+from tfnas.errors import SettingsError
 from tfnas.family.limits import Limits
-from tfnas.family.member import priced
+from tfnas.family.member import Score, priced
 from tfnas.latency.table import LatencyTable
 from tfnas.search.derive import differences
 from tfnas.spaces.architecture import Architecture
 from tfnas.spaces.ops import find_op
+
+# Of the changes that suffice, so many are scored.
+_SCORED = 8
 
 
 def usage_of(limits: Limits, table: LatencyTable) -> Callable[[Architecture], float]:
@@ -29,17 +31,19 @@ def repaired(
     member: Architecture,
     usage: Callable[[Architecture], float],
     goal: Architecture,
+    score: Score,
 ) -> Architecture | None:
     """Change single choices until a member keeps the limits.
 
-    Each step takes the change that helps most, and of those that suffice the one that
-    leaves most in use. Where none helps any more, though several together would, the
-    way goes to the fastest network.
+    Each step takes the change that helps most. Of those that suffice, the few that
+    leave most in use are scored, and the best is taken. Where none helps any more,
+    though several together would, the way goes to the fastest network.
 
     Args:
         member: A member.
         usage: The largest share of a limit that a network uses; above 1 it breaks one.
         goal: The fastest network.
+        score: Accuracy of a network with the supernet's weights.
 
     Returns:
         A network within the limits; None where the way to the fastest has none.
@@ -48,28 +52,14 @@ def repaired(
     while used[0] > 1:
         changed = {other: _burden(other, usage) for other in single_changes(member)}
         enough = [other for other, burden in changed.items() if burden[0] <= 1]
-        member = (
-            max(enough, key=lambda other: changed[other])
-            if enough
-            else min(changed, key=lambda other: changed[other])
-        )
+        enough.sort(key=lambda other: changed[other], reverse=True)
+        if enough:
+            return max(enough[:_SCORED], key=score)
+        member = min(changed, key=lambda other: changed[other])
         if changed[member] >= used:
             return _towards(goal, member, usage)
         used = changed[member]
     return member
-
-
-def near(member: Architecture, limits: Limits, table: LatencyTable) -> Architecture:
-    """The member itself where it keeps the limits, else it repaired.
-
-    Raises:
-        LimitError: If no network near it keeps them.
-    """
-    found = repaired(member, usage_of(limits, table), fastest(table))
-    if found is None:
-        limits.require(priced(member, table), "The member at this budget")
-        raise LimitError("No network near this budget keeps the limits.")
-    return found
 
 
 def _towards(

@@ -6,16 +6,16 @@ from operator import ne
 from tfnas.data.dataset import Dataset
 from tfnas.data.load import load_source
 from tfnas.data.source import Source
-from tfnas.family.choose import best_within
+from tfnas.family.choose import best_within, near
 from tfnas.family.family import Family, find_family, kept_family, member_at
 from tfnas.family.limits import Request
 from tfnas.family.member import Member, require_untrained
-from tfnas.family.repair import near
 from tfnas.family.scorer import Scorer
 from tfnas.latency.table import LatencyTable
 from tfnas.search.run import Run
 from tfnas.search.search import load_search
 from tfnas.spaces.architecture import Architecture
+from tfnas.spaces.simplex import Point
 
 
 class Selector:
@@ -53,6 +53,9 @@ class Selector:
         """Scores members on images that the search has not seen."""
         return Scorer(self.search, self.data)
 
+    def _score(self, member: Architecture) -> float:
+        return self.score(member)  # data are loaded only where something is scored
+
     def family(
         self,
         points: int | None = None,
@@ -83,33 +86,32 @@ class Selector:
         Raises:
             LimitError: If none keeps the limits, or none near the point does.
         """
-        if request.budget is not None:
-            chosen = near(self.at(request.budget), request.limits, self.table)
-            return self.member(chosen, request.budget, request)
+        if request.point is not None:
+            chosen = near(
+                self.at(request.point), request.limits, self.table, self._score
+            )
+            return self.member(chosen, request.point, request)
         family = self.family()
 
-        def check(found: Architecture, budget: tuple[float, ...]) -> None:
-            require_untrained(self.member(found, budget, request))
+        def check(found: Architecture, point: Point) -> None:
+            require_untrained(self.member(found, point, request))
 
-        score = self.score
-        found = best_within(family, request.limits, score, score.images, check)
+        found = best_within(family, request.limits, self.score, check)
         return self.member(*found, request)
 
-    def at(self, budget: tuple[float, ...]) -> Architecture:
+    def at(self, point: Point) -> Architecture:
         """The member at a point, with no op that the device bars."""
-        return member_at(self.search, self.table, budget)
+        return member_at(self.search, self.table, point)
 
-    def member(
-        self, chosen: Architecture, budget: tuple[float, ...], request: Request
-    ) -> Member:
+    def member(self, chosen: Architecture, point: Point, request: Request) -> Member:
         """A network with where it came from."""
-        before, searched = self.at(budget), self.search.table
+        before, searched = self.at(point), self.search.table
         return Member(
             chosen,
-            budget,
+            point,
             self.table,
             request.limits,
-            by_budget=request.budget is not None,
+            by_point=request.point is not None,
             repaired=sum(map(ne, before.indices, chosen.indices)),
             searched_for={"target": searched.target, **searched.device},
         )

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from statistics import median
 from typing import Any
 
 from tfnas.errors import TableError
-from tfnas.latency.calibration import Calibration, calibration, spearman
+from tfnas.latency.calibration import Calibration, calibration, fit_of, spearman
 from tfnas.latency.table import LatencyTable
 from tfnas.spaces.site import Site
 
@@ -66,8 +67,8 @@ def merge(first: LatencyTable, second: LatencyTable) -> LatencyTable:
     """One table of two that one device gave for one space, or for other ops of it.
 
     A site that both have keeps the times of the later table. The line through whole
-    networks is drawn anew: half of the networks that each table held out give it, the
-    other halves are held out again.
+    networks is drawn anew: half of the networks that each table held out give it, or
+    fewer, so that enough of them are held out again.
 
     Args:
         first: A table.
@@ -75,7 +76,7 @@ def merge(first: LatencyTable, second: LatencyTable) -> LatencyTable:
 
     Raises:
         TableError: If kind, device, precision or anything of the space but its ops
-            differs.
+            differs, or the line through the networks of both is of no use.
     """
     facts = [
         {"kind": t.kind, "target": t.target, "precision": t.precision, **t.device}
@@ -101,10 +102,21 @@ def merge(first: LatencyTable, second: LatencyTable) -> LatencyTable:
 
 
 def _recalibrated(tables: list[LatencyTable], skeleton_ms: float) -> Calibration:
-    pairs = []
-    for table in tables:
-        fit, moved = table.calibration, skeleton_ms - table.skeleton_ms
-        sums = [(p - fit.offset_ms) / fit.scale for p in fit.heldout_predicted_ms]
-        found = zip(sums, fit.heldout_rounds_ms, strict=True)
-        pairs += [(total + moved, rounds_ms) for total, rounds_ms in found]
-    return calibration([*pairs[::2], *pairs[1::2]], len(pairs[::2]))
+    both = zip_longest(*(_heldout(table, skeleton_ms) for table in tables))
+    pairs = [pair for turn in both for pair in turn if pair]
+    return calibration(pairs, fit_of(len(pairs), len(pairs) // 2))
+
+
+def _heldout(
+    table: LatencyTable, skeleton_ms: float
+) -> list[tuple[float, tuple[float, ...]]]:
+    """Sums of the networks that a table held out, and what each round measured, in ms.
+
+    Args:
+        table: Has another skeleton.
+        skeleton_ms: The one that the sums are to have.
+    """
+    fit, moved = table.calibration, skeleton_ms - table.skeleton_ms
+    sums = [(p - fit.offset_ms) / fit.scale for p in fit.heldout_predicted_ms]
+    moved_sums = [total + moved for total in sums]
+    return [*zip(moved_sums, fit.heldout_rounds_ms, strict=True)]

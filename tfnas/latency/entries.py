@@ -5,11 +5,18 @@ from functools import partial
 
 from tfnas.latency.probes import site_model, step
 from tfnas.latency.row import Row, row_of, slope
+from tfnas.spaces.architecture import skeleton
 from tfnas.spaces.ops import find_op
 from tfnas.spaces.site import SUM, Site
+from tfnas.spaces.space import Space
 from tfnas.targets import Measurement, Target
 
 _CALL = "call"
+
+
+def sites_of(space: Space) -> list[Site]:
+    """What a profile of a space measures: its entries and those of its skeleton."""
+    return sorted({*space.all_sites, *skeleton(space).entries})
 
 
 def site_makers(

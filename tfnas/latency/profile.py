@@ -9,8 +9,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from tfnas.latency.calibration import calibration
-from tfnas.latency.entries import rows_of, site_makers
+from tfnas.errors import TableError
+from tfnas.latency.calibration import ENOUGH, Calibration, calibration, fit_of
+from tfnas.latency.entries import rows_of, site_makers, sites_of
 from tfnas.latency.journal import Journal
 from tfnas.latency.probes import network_model
 from tfnas.latency.rounds import TIMING, Timing, measure
@@ -18,13 +19,12 @@ from tfnas.latency.store import TABLES, table_path
 from tfnas.latency.table import SCHEMA, LatencyTable
 from tfnas.latency.table_file import write_table
 from tfnas.spaces.architecture import Architecture, random_architecture, skeleton
-from tfnas.spaces.site import Site
 from tfnas.spaces.space import Space
 from tfnas.support.files import refuse_overwrite
 from tfnas.targets import Measurement, Target, get_target
 
 FIT_NETWORKS = 12
-HELDOUT_NETWORKS = 12
+HELDOUT_NETWORKS = ENOUGH
 
 
 def profile(
@@ -57,13 +57,11 @@ def profile(
 
     Raises:
         TargetError: If the target is missing or refuses a model.
+        TableError: If what was measured makes no table that can be used.
     """
     device = get_target(target, threads=threads) if isinstance(target, str) else target
-    rng = random.Random(seed)
-    networks = _networks(space, rng)
-    makers = _makers(space, device, networks)
-    timed = measure(makers, device, journal or Journal(None, {}), timing, rng)
-    return _table(space, device, timed, networks)
+    kept = journal or Journal(None, {})
+    return _table(space, device, *_measured(space, device, kept, timing, seed))
 
 
 def header(
@@ -83,6 +81,16 @@ def header(
     }
 
 
+def _measured(
+    space: Space, device: Target, journal: Journal, timing: Timing, seed: int
+) -> tuple[dict[str, Measurement], list[Architecture]]:
+    """Times of every item, and the whole networks among them."""
+    rng = random.Random(seed)
+    networks = _networks(space, rng)
+    makers = _makers(space, device, networks)
+    return measure(makers, device, journal, timing, rng), networks
+
+
 def _networks(space: Space, rng: random.Random) -> list[Architecture]:
     count = FIT_NETWORKS + HELDOUT_NETWORKS
     return [random_architecture(space, rng) for _ in range(count)]
@@ -94,14 +102,10 @@ def _makers(
     """What makes the model of every item: sites, the skeleton, whole networks."""
     whole = partial(network_model, traits=device.traits)
     return {
-        **site_makers(_sites(space), device),
+        **site_makers(sites_of(space), device),
         "skeleton": partial(whole, skeleton(space)),
         **{f"network {index}": partial(whole, n) for index, n in enumerate(networks)},
     }
-
-
-def _sites(space: Space) -> list[Site]:
-    return sorted({*space.all_sites, *skeleton(space).entries})
 
 
 def _table(
@@ -110,7 +114,7 @@ def _table(
     timed: Mapping[str, Measurement],
     networks: Sequence[Architecture],
 ) -> LatencyTable:
-    rows = rows_of(_sites(space), device, timed)
+    rows = rows_of(sites_of(space), device, timed)
 
     def of_entries(network: Architecture) -> float:
         return sum(rows[site].median_ms for site in network.entries)
@@ -123,7 +127,6 @@ def _table(
         for total, network in zip(sums, whole, strict=True)
         if network.is_usable
     ]
-    fit = len(pairs) * FIT_NETWORKS // (FIT_NETWORKS + HELDOUT_NETWORKS)
     return LatencyTable(
         kind=device.kind,
         target=device.name,
@@ -133,10 +136,21 @@ def _table(
         space=space,
         rows=rows,
         skeleton_ms=skeleton_ms,
-        calibration=calibration(pairs, fit),
+        calibration=_calibrated(pairs, device),
         date=date.today().isoformat(),
         tool_version=version("tfnas"),
     )
+
+
+def _calibrated(
+    pairs: Sequence[tuple[float, tuple[float, ...]]], device: Target
+) -> Calibration:
+    """Networks that run whole, divided as all of them would be."""
+    share = len(pairs) * FIT_NETWORKS // (FIT_NETWORKS + HELDOUT_NETWORKS)
+    try:
+        return calibration(pairs, fit_of(len(pairs), share))
+    except TableError as error:
+        raise TableError(f"{device.name}: {error}") from error
 
 
 def profile_to_file(
@@ -148,6 +162,9 @@ def profile_to_file(
     overwrite: bool = False,
 ) -> tuple[LatencyTable, Path]:
     """Measure a space and write its table; go on where an interrupted call was.
+
+    Where what was measured makes no table, it is forgotten: the next call measures
+    again.
 
     Args:
         space: What is measured.
@@ -161,13 +178,18 @@ def profile_to_file(
 
     Raises:
         TfnasError: If the table or the journal of another profile exists and
-            `overwrite` is false.
+            `overwrite` is false, or what was measured makes no table.
     """
     path = path or table_path(TABLES, device.name, device.device, space)
     refuse_overwrite(path, overwrite)
     kept = path.with_name(f".{path.name}.partial")
     journal = Journal(kept, header(space, device, timing), overwrite)
-    table = profile(space, device, timing=timing, journal=journal)
+    measured = _measured(space, device, journal, timing, seed=0)
+    try:
+        table = _table(space, device, *measured)
+    except TableError:
+        kept.unlink()
+        raise
     write_table(path, table)
     kept.unlink()
     return table, path

@@ -61,19 +61,23 @@ class RecomputedMaxPooling2D(layers.MaxPooling2D):
     """
 
     def call(self, inputs: Any) -> Any:
-        forward = super().call
+        graph = tf.compat.v1.get_default_graph()
+        with graph.gradient_override_map({"MaxPool": _RECOMPUTED}):
+            return super().call(inputs)
 
-        @tf.custom_gradient  # type: ignore[untyped-decorator]
-        def pool(x: Any) -> Any:
-            def gradient(dy: Any) -> Any:
-                with tf.GradientTape() as tape:
-                    tape.watch(x)
-                    y = forward(x)
-                return tape.gradient(y, x, dy)
 
-            return forward(x), gradient
+_RECOMPUTED = "TfnasRecomputedMaxPool"
 
-        return pool(inputs)
+
+@tf.RegisterGradient(_RECOMPUTED)  # type: ignore[untyped-decorator]
+def _recomputed(op: Any, dy: Any) -> Any:
+    """The gradient of a `MaxPool`, by what it has put out computed once more."""
+    names = ("ksize", "strides", "padding", "data_format")
+    how = {name: op.get_attr(name) for name in names}
+    y = tf.raw_ops.MaxPool(input=op.inputs[0], **how)
+    return tf.raw_ops.MaxPoolGrad(
+        orig_input=op.inputs[0], orig_output=y, grad=dy, **how
+    )
 
 
 class SumOnce(layers.Add):

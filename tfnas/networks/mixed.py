@@ -1,16 +1,19 @@
 """The layer of the supernet: every candidate op of one slot."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 
 import keras
 import tensorflow as tf
 
+from tfnas.errors import SettingsError
 from tfnas.networks.fast_layers import supernet_layers as layers
-from tfnas.spaces.ops import find_op, run
+from tfnas.spaces.ops import Op, find_op, run
 from tfnas.spaces.site import Slot
+
+Traced = Callable[[Any, Any, list[Any]], Any]
 
 
 @tf.custom_gradient  # type: ignore[untyped-decorator]
@@ -37,6 +40,8 @@ class MixedOp(keras.layers.Layer):
     `soft` computes `sum_m gamma[e, m] * op_m(x)` (DARTS, arXiv 1806.09055, eq. 2).
     `sampled` runs only the op whose gamma is 1 and passes the gradient straight through
     to gamma (GDAS, arXiv 1910.04465), so that a slot costs as much as one op.
+
+    Slots of one shape are traced once: candidates keep no state beside their weights.
 
     Args:
         op_names: Candidates, in the order of the space; None for one that may not stand
@@ -67,10 +72,10 @@ class MixedOp(keras.layers.Layer):
         self.op_names = list(op_names)
         self.slot = slot if isinstance(slot, Slot) else Slot(**slot)
         self.mode = mode
-        self.candidates = [self._layers_of(name) for name in op_names]
+        self.ops = [find_op(name) if name else None for name in op_names]
+        self.candidates = [self._layers_of(op) for op in self.ops]
 
-    def _layers_of(self, op_name: str | None) -> list[Any] | None:
-        op = find_op(op_name) if op_name else None
+    def _layers_of(self, op: Op | None) -> list[Any] | None:
         if op is None or op.chain is None:
             return None
         return op.chain(layers, self.slot, f"{self.name}_{op.name}")
@@ -82,20 +87,21 @@ class MixedOp(keras.layers.Layer):
             for layer in chain or []:
                 layer.build(shape)
                 shape = layer.compute_output_shape(shape)
+                _require_stateless(layer)
+        key = (
+            *(*self.ops, self.mode, keras.config.dtype_policy().name),
+            replace(self.slot, choice=0, name=""),
+        )
+        self._traced = _TRACED.setdefault(
+            key, _traced(self.candidates, self.slot, self.mode)
+        )
 
     def call(self, x: Any, gamma: Any, training: bool = False) -> Any:
+        del training  # their batch norm takes the batch, always
         row = gamma[self.slot.choice]
-        branches = [partial(self._run, chain, x, training) for chain in self.candidates]
-        if self.mode == "soft":
-            terms = zip(tf.unstack(row), branches, strict=True)
-            return tf.add_n([tf.cast(w, (y := run()).dtype) * y for w, run in terms])
-        y = tf.switch_case(tf.argmax(row, output_type=tf.int32), branches)
-        return gate(y, tf.reduce_max(row))
-
-    def _run(self, chain: list[Any] | None, x: Any, training: bool) -> Any:
-        if chain is None:
-            return tf.zeros((tf.shape(x)[0], *self.slot.output_shape), x.dtype)
-        return run(chain, x, training=training) if chain else x
+        weights = [*map(tf.convert_to_tensor, _weights(self.candidates))]
+        y = self._traced(x, row, weights)
+        return y if self.mode == "soft" else gate(y, tf.reduce_max(row))
 
     def compute_output_shape(self, x_shape: Any, gamma_shape: Any) -> Any:
         del gamma_shape
@@ -108,3 +114,44 @@ class MixedOp(keras.layers.Layer):
             "slot": asdict(self.slot),
             "mode": self.mode,
         }
+
+
+# What slots of one shape compute, as one graph that takes their weights: TensorFlow
+# traces it once, however many slots and searches call it.
+_TRACED: dict[tuple[Any, ...], Traced] = {}
+
+
+def _require_stateless(layer: Any) -> None:
+    is_norm = isinstance(layer, keras.layers.BatchNormalization)
+    if layer.non_trainable_variables and not is_norm:
+        raise SettingsError(
+            f"{layer.name} keeps a state beside its weights, which ops of a "
+            "supernet may not: noise and averages would mix all members"
+        )
+
+
+def _weights(candidates: list[Any]) -> list[Any]:
+    chains = [layer for chain in candidates for layer in chain or []]
+    return [weight for layer in chains for weight in layer.trainable_variables]
+
+
+def _traced(candidates: list[Any], slot: Slot, mode: str) -> Traced:
+    """The graph of slots of one shape, made of the candidates of the first of them."""
+    variables = _weights(candidates)
+
+    def mix(x: Any, row: Any, weights: list[Any]) -> Any:
+        with keras.StatelessScope(state_mapping=zip(variables, weights, strict=True)):
+            branches = [partial(_run, chain, x, slot) for chain in candidates]
+            if mode == "sampled":
+                return tf.switch_case(tf.argmax(row, output_type=tf.int32), branches)
+            terms = zip(tf.unstack(row), branches, strict=True)
+            return tf.add_n([tf.cast(w, (y := run()).dtype) * y for w, run in terms])
+
+    traced: Traced = tf.function(mix, autograph=False)
+    return traced
+
+
+def _run(chain: list[Any] | None, x: Any, slot: Slot) -> Any:
+    if chain is None:
+        return tf.zeros((tf.shape(x)[0], *slot.output_shape), x.dtype)
+    return run(chain, x, training=True) if chain else x

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import keras
 import numpy as np
 from numpy.typing import NDArray
 
@@ -50,11 +51,40 @@ def inherit(model: Any, weights: Weights, architecture: Architecture) -> None:
 
 
 def recalibrate(model: Any, batches: Any) -> None:
-    """Measure the batch-norm statistics of a member that has others' averages.
+    """Measure batch-norm statistics anew, as the mean over batches.
+
+    Batch number n is taken with momentum `n / (n + 1)`, so that nothing stays of what
+    was there before.
 
     Args:
-        model: The member, of fast layers.
+        model: A network of fast layers.
         batches: Batches of scaled images and classes; about 50 are enough.
     """
-    for images, _ in batches:
+    norms = _norms(model)
+    momenta = [norm.momentum for norm in norms]
+    for number, (images, _) in enumerate(batches):
+        for norm in norms:
+            norm.momentum = number / (number + 1)
         model(images, training=True)
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+
+
+def statistics(model: Any) -> list[Any]:
+    """The moving mean and variance of every batch norm, as arrays."""
+    return [variable.numpy() for variable in _moving(model)]
+
+
+def set_statistics(model: Any, values: list[Any]) -> None:
+    """Put back what `statistics` returned."""
+    for variable, value in zip(_moving(model), values, strict=True):
+        variable.assign(value)
+
+
+def _moving(model: Any) -> list[Any]:
+    norms = _norms(model)
+    return [v for norm in norms for v in (norm.moving_mean, norm.moving_variance)]
+
+
+def _norms(model: Any) -> list[Any]:
+    return [x for x in model.layers if isinstance(x, keras.layers.BatchNormalization)]

@@ -16,7 +16,6 @@ from tfnas.errors import SettingsError
 from tfnas.networks.evaluate import score_member
 from tfnas.networks.weights import named_weights
 from tfnas.search.derive import derive, shares
-from tfnas.search.prices import relaxed_latency_ms
 from tfnas.search.run import Run, State
 from tfnas.search.search import Search
 from tfnas.search.settings import SearchConfig
@@ -31,7 +30,8 @@ class Schedule(keras.callbacks.Callback):
     """Lower a search's temperature each epoch, and wake its hypernetwork up.
 
     Args:
-        config: Temperatures, epochs, warm-up and the hypernetwork's learning rate.
+        config: Temperatures, epochs and warm-up. `fit` rests for whole epochs alone;
+            `run_search` counts steps.
     """
 
     def __init__(self, config: SearchConfig) -> None:
@@ -46,8 +46,7 @@ class Schedule(keras.callbacks.Callback):
             epoch, config.start_temperature, config.end_temperature, config.epochs
         )
         self.model.temperature.assign(temperature)
-        awake = epoch >= config.warmup_epochs
-        self.model.arch_optimizer.learning_rate = config.arch_lr if awake else 0.0
+        self.model.rest(epoch < int(config.warmup * config.epochs))
 
 
 def annealed(epoch: int, start: float, end: float, epochs: int) -> float:
@@ -132,15 +131,15 @@ def epoch_facts(
         state: Of the last step of the epoch.
     """
     alpha = search.alpha()
-    taken, awake = shares(search.space, alpha), state.epochs >= config.warmup_epochs
+    taken, awake = shares(search.space, alpha), state.epochs >= config.rest_epochs
     if awake and (warning := collapse_warning(taken)):
         say(f"Warning: {warning}")
     loss, accuracy = _score(search, halves)
     return {
         "val_loss": loss,
         "val_accuracy": accuracy,
-        "expected_latency_ms": relaxed_latency_ms(search.table, alpha),
-        "temperature": search.temperature_now(),
+        "latency_ms": latency_ms(search, alpha),
+        "temperature": temperature_of(search),
         **{f"share_{op}": share for op, share in taken.items()},
     }
 
@@ -155,6 +154,19 @@ def _score(search: Search, halves: Halves) -> tuple[float, float]:
     return score_member(member, weights, halves.calibration, in_order(*halves.held_out))
 
 
+def temperature_of(search: Search) -> float:
+    """The temperature as a number, also where every device holds a copy of it."""
+    return float(search.temperature.value.numpy())
+
+
+def latency_ms(search: Search, alpha: Any) -> float:
+    """Predicted latency of the member of logits; no number where they make none."""
+    try:
+        return search.table.predict(derive(search.space, alpha)).latency_ms
+    except SettingsError:
+        return math.nan
+
+
 def facts_text(search: Search, logs: Mapping[str, float]) -> str:
     """What a step or an epoch has come to, for the progress line."""
     alpha = search.alpha()
@@ -163,8 +175,8 @@ def facts_text(search: Search, logs: Mapping[str, float]) -> str:
     scored = f"  accuracy {logs['val_accuracy']:.1%}" if "val_accuracy" in logs else ""
     return (
         f"loss {logs['loss']:.3f}{scored}  at uniform S "
-        f"{relaxed_latency_ms(search.table, alpha):.3f} ms, {ops}  "
-        f"temperature {search.temperature_now():.2f}"
+        f"{latency_ms(search, alpha):.3f} ms, {ops}  "
+        f"temperature {temperature_of(search):.2f}"
     )
 
 

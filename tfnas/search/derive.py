@@ -10,13 +10,18 @@ from numpy.typing import NDArray
 
 from tfnas.errors import LimitError, SettingsError
 from tfnas.latency.table import LatencyTable
+from tfnas.search.settings import SearchConfig
 from tfnas.spaces.architecture import Architecture
-from tfnas.spaces.simplex import Budget, grid
+from tfnas.spaces.simplex import Point, grid
 from tfnas.spaces.space import Space
 
 # Points of the simplex that a sweep looks at, where nothing else is asked for.
 POINTS = 2000
-Logits = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+Array = NDArray[np.float32]
+Logits = Callable[[Array, Array], Array]
+# Shares of a budget, then the level of a strength.
+Place = tuple[float, ...]
+_LEVELS = 7
 
 
 def derive(space: Space, alpha: Any) -> Architecture:
@@ -39,32 +44,37 @@ def shares(space: Space, alpha: Any) -> dict[str, float]:
     return dict(zip(space.ops, parts.tolist(), strict=True))
 
 
-def sweep(space: Space, logits: Logits, points: int) -> dict[Architecture, Budget]:
-    """The distinct members over the simplex: a grid, refined where members change.
+def sweep(
+    space: Space, logits: Logits, config: SearchConfig, points: int
+) -> dict[Architecture, Point]:
+    """The distinct members over all points and strengths: a grid, then refined.
 
-    Half of the points are a grid; the others halve, again and again, the ways between
+    Half of the places are a grid; the others halve, again and again, the ways between
     grid neighbours whose members differ, those that differ most first.
 
     Args:
         space: The space that was searched.
-        logits: Maps points, shape `(num, num_axes)`, to alpha, shape
-            `(num, num_choices, num_ops)`.
-        points: At most so many points are looked at.
+        logits: Maps points, shape `(num, num_axes)`, and levels of strength, shape
+            `(num,)`, to alpha, shape `(num, num_choices, num_ops)`.
+        config: Tells the strengths of the search.
+        points: At most so many places are looked at.
 
     Returns:
         Each member with the first point that gave it.
     """
-    seen: dict[Budget, tuple[int, ...]] = {}
+    seen: dict[Place, tuple[int, ...]] = {}
 
-    def look(budgets: Sequence[Budget]) -> None:
-        new = [budget for budget in dict.fromkeys(budgets) if budget not in seen]
+    def look(places: Sequence[Place]) -> None:
+        new = [place for place in dict.fromkeys(places) if place not in seen]
         if new := new[: points - len(seen)]:
-            best = np.argmax(logits(np.array(new, np.float32)), axis=-1)
+            array = np.array(new, np.float32)
+            best = np.argmax(logits(array[:, :-1], array[:, -1]), axis=-1)
             seen.update(zip(new, map(tuple, best.tolist()), strict=True))
 
-    steps = _grid_steps(len(space.axes), points // 2)
-    look([*grid(len(space.axes), steps)])
-    ways = _neighbours([*seen], steps)
+    levels = _levels(config)
+    steps = _grid_steps(len(space.axes), points // 2 // len(levels))
+    look([(*b, level) for level in levels for b in grid(len(space.axes), steps)])
+    ways = _neighbours([*seen], steps, levels)
     while len(seen) < points:
         ways = [way for way in ways if differences(*(seen[end] for end in way)) > 1]
         ways.sort(key=lambda way: -differences(*(seen[end] for end in way)))
@@ -80,13 +90,21 @@ def sweep(space: Space, logits: Logits, points: int) -> dict[Architecture, Budge
             if middle in seen
             for half in ((a, middle), (middle, b))
         ]
-    members: dict[Architecture, Budget] = {}
-    for budget, indices in seen.items():
+    members: dict[Architecture, Point] = {}
+    for (*budget, level), indices in seen.items():
+        point = Point(tuple(budget), float(config.strength(level)))
         try:
-            members.setdefault(Architecture(space, indices), budget)
+            members.setdefault(Architecture(space, indices), point)
         except SettingsError:
             continue  # `none` cut every path: no member
     return members
+
+
+def _levels(config: SearchConfig) -> tuple[float, ...]:
+    """Levels of strength of the grid; one alone where one strength was searched."""
+    if config.least_strength == config.most_strength:
+        return (0.0,)
+    return tuple(np.linspace(-1, 1, _LEVELS).tolist())
 
 
 def _grid_steps(num_ops: int, points: int) -> int:
@@ -96,18 +114,25 @@ def _grid_steps(num_ops: int, points: int) -> int:
     return steps
 
 
-def _neighbours(budgets: Sequence[Budget], steps: int) -> list[tuple[Budget, Budget]]:
-    """Pairs of grid points between which a `1 / steps` moves from one op to another."""
-    by_number = {tuple(round(steps * share) for share in b): b for b in budgets}
-    moves = [*combinations(range(len(budgets[0])), 2)]
+def _neighbours(
+    places: Sequence[Place], steps: int, levels: Sequence[float]
+) -> list[tuple[Place, Place]]:
+    """Pairs of places between which a `1 / steps` moves, or the level by one."""
+    by_number = {
+        (*(round(steps * share) for share in budget), levels.index(level)): place
+        for place in places
+        for *budget, level in [place]
+    }
+    axes = range(len(places[0]) - 1)
+    moves = [((first, 1), (second, -1)) for first, second in combinations(axes, 2)]
     pairs = []
-    for numbers, budget in by_number.items():
-        for first, second in moves:
+    for numbers, place in by_number.items():
+        for move in (*moves, ((len(axes), 1),)):
             other = list(numbers)
-            other[first] += 1
-            other[second] -= 1
+            for index, change in move:
+                other[index] += change
             if tuple(other) in by_number:
-                pairs.append((budget, by_number[tuple(other)]))
+                pairs.append((place, by_number[tuple(other)]))
     return pairs
 
 
@@ -116,7 +141,7 @@ def differences(first: Sequence[int], second: Sequence[int]) -> int:
     return sum(a != b for a, b in zip(first, second, strict=True))
 
 
-def _middle(first: Budget, second: Budget) -> Budget:
+def _middle(first: Place, second: Place) -> Place:
     return tuple((a + b) / 2 for a, b in zip(first, second, strict=True))
 
 

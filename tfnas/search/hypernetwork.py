@@ -1,4 +1,4 @@
-"""The hypernetwork: a point of the simplex in, the logits of every choice out."""
+"""The hypernetwork: a point of the simplex and a strength in, all logits out."""
 
 from typing import Any
 
@@ -9,19 +9,18 @@ from keras import layers, ops
 from tfnas.spaces.simplex import grid, uniform
 
 _GRID_STEPS = 2
-# Sharper, or learnable, and all edges change their ops between the same two pivots; at
-# this value alpha bends but little, and each edge changes where its own costs say.
-_SHARPNESS = 2.0
+# A softmax cannot lie on the simplex's rim: pivots start so far inside.
+_INWARDS = 0.15
+# Share of its own pivot at a vertex of the simplex. More, or learnable, and all choices
+# change their ops between the same two pivots; at this value alpha bends but little,
+# and each choice changes where its own costs say.
+_AT_VERTEX = 0.47
+# References for the strength lie at these levels, from its least to its most.
+_LEVELS = (-1.0, -0.5, 0.0, 0.5, 1.0)
 
 
-@keras.saving.register_keras_serializable("tfnas")
-class PivotHypernetwork(keras.Model):
-    """Reference logits, mixed by how near the point is to their pivots.
-
-    `alpha(S) = sum_n softmax_n(-c |S - p_n|^2) R_n` (Firsov 2024; its published code
-    has the sign turned round). Pivots `p` stay on the simplex, as a softmax of free
-    variables; they start at its vertices, the middles of its edges and its centre. The
-    reference logits `R` start at 0, so that no op is preferred. `c` is fixed.
+class Hypernetwork(keras.Model):
+    """`alpha = H_a(S, r)`: what both kinds have in common.
 
     Args:
         num_axes: Axes of the simplex.
@@ -29,7 +28,9 @@ class PivotHypernetwork(keras.Model):
         num_ops: Ops of the space.
 
     Call arguments:
-        point: Complexity vector, shape `(num_axes,)`.
+        point: Complexity vector `S`, shape `(num_axes,)`.
+        level: The logarithm of the strength `r`, -1 at the least that is drawn and 1 at
+            the most, shape `()`.
 
     Output shape:
         `(num_choices, num_ops)`
@@ -42,26 +43,6 @@ class PivotHypernetwork(keras.Model):
         self.num_axes = num_axes
         self.num_choices = num_choices
         self.num_ops = num_ops
-        starts = np.array([*grid(num_axes, _GRID_STEPS), uniform(num_axes)])
-        self.pivot_logits = self.add_weight(
-            shape=starts.shape,
-            initializer=lambda shape, dtype: ops.convert_to_tensor(
-                np.log(starts + 0.05), dtype
-            ),
-            name="pivot_logits",
-        )
-        self.references = self.add_weight(
-            shape=(len(starts), num_choices * num_ops),
-            initializer="zeros",
-            name="references",
-        )
-
-    def call(self, point: Any) -> Any:
-        pivots = ops.softmax(self.pivot_logits, axis=-1)
-        distances = ops.sum(ops.square(point - pivots), axis=-1)
-        mix = ops.softmax(-_SHARPNESS * distances)
-        alpha = ops.sum(mix[:, None] * self.references, axis=0)
-        return ops.reshape(alpha, (self.num_choices, self.num_ops))
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -73,20 +54,74 @@ class PivotHypernetwork(keras.Model):
 
 
 @keras.saving.register_keras_serializable("tfnas")
-class MlpHypernetwork(keras.Model):
+class PivotHypernetwork(Hypernetwork):
+    """Reference logits, mixed by how near the point is to their pivots.
+
+    `alpha(S) = sum_n softmax_n(-c |S - p_n|^2) R_n` (Firsov 2024; its published code
+    has the sign turned round). Pivots `p` stay on the simplex, as a softmax of free
+    variables; they start at its vertices, the middles of its edges and its centre. The
+    reference logits `R` start at 0, so that no op is preferred. `c` is fixed: at a
+    vertex the pivot that starts there has a share of 0.47, however many axes there are.
+
+    Each `R_n` is piecewise linear in the logarithm of the strength, as the map of
+    DARTS-CC (Yakovlev 2022) is in its scalar: five references lie at even distances.
+    """
+
+    def __init__(
+        self, num_axes: int, num_choices: int, num_ops: int, **kwargs: Any
+    ) -> None:
+        super().__init__(num_axes, num_choices, num_ops, **kwargs)
+        starts = np.array([*grid(num_axes, _GRID_STEPS), uniform(num_axes)])
+        starts = (starts + _INWARDS / num_axes) / (1 + _INWARDS)
+        self.sharpness = sharpness(starts)
+        self.pivot_logits = self.add_weight(
+            shape=starts.shape,
+            initializer=lambda shape, dtype: ops.convert_to_tensor(
+                np.log(starts), dtype
+            ),
+            name="pivot_logits",
+        )
+        self.references = self.add_weight(
+            shape=(len(starts), len(_LEVELS), num_choices * num_ops),
+            initializer="zeros",
+            name="references",
+        )
+
+    def call(self, point: Any, level: Any) -> Any:
+        pivots = ops.softmax(self.pivot_logits, axis=-1)
+        distances = ops.sum(ops.square(point - pivots), axis=-1)
+        mix = ops.softmax(-self.sharpness * distances)
+        away = ops.abs(level - ops.convert_to_tensor(_LEVELS))
+        shares = mix[:, None] * ops.relu(1 - away / (_LEVELS[1] - _LEVELS[0]))
+        alpha = ops.sum(shares[:, :, None] * self.references, axis=(0, 1))
+        return ops.reshape(alpha, (self.num_choices, self.num_ops))
+
+
+def sharpness(pivots: Any) -> float:
+    """`c` at which a vertex gives its own pivot a share of 0.47, found by bisection.
+
+    Args:
+        pivots: Where they start, the vertices among them, shape `(num, num_axes)`.
+    """
+    vertex = np.eye(pivots.shape[1])[0]
+    distances = np.sum((pivots - vertex) ** 2, axis=1)
+    farther = distances - distances.min()
+    low, high = 0.0, 1000.0
+    while high - low > 1e-6:
+        middle = (low + high) / 2
+        if 1 / np.sum(np.exp(-middle * farther)) < _AT_VERTEX:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+@keras.saving.register_keras_serializable("tfnas")
+class MlpHypernetwork(Hypernetwork):
     """A small network with one hidden layer; its logits start at 0.
 
     Args:
-        num_axes: Axes of the simplex.
-        num_choices: Choices of the space.
-        num_ops: Ops of the space.
         units: Width of the hidden layer.
-
-    Call arguments:
-        point: Complexity vector, shape `(num_axes,)`.
-
-    Output shape:
-        `(num_choices, num_ops)`
     """
 
     def __init__(
@@ -97,33 +132,25 @@ class MlpHypernetwork(keras.Model):
         units: int = 64,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
-        self.num_axes = num_axes
-        self.num_choices = num_choices
-        self.num_ops = num_ops
+        super().__init__(num_axes, num_choices, num_ops, **kwargs)
         self.units = units
         self.hidden = layers.Dense(units, "tanh", name="hidden")
         self.logits = layers.Dense(
             num_choices * num_ops, kernel_initializer="zeros", name="logits"
         )
 
-    def build(self, point_shape: Any) -> None:
-        del point_shape
-        self.hidden.build((1, self.num_axes))
+    def build(self, point_shape: Any, level_shape: Any = ()) -> None:
+        del point_shape, level_shape
+        self.hidden.build((1, self.num_axes + 1))
         self.logits.build((1, self.units))
 
-    def call(self, point: Any) -> Any:
-        alpha = self.logits(self.hidden(point[None] * self.num_axes - 1))
+    def call(self, point: Any, level: Any) -> Any:
+        seen = ops.append(point * self.num_axes - 1, level)
+        alpha = self.logits(self.hidden(seen[None]))
         return ops.reshape(alpha, (self.num_choices, self.num_ops))
 
     def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "num_axes": self.num_axes,
-            "num_choices": self.num_choices,
-            "num_ops": self.num_ops,
-            "units": self.units,
-        }
+        return {**super().get_config(), "units": self.units}
 
 
 HYPERNETWORKS = {"pivot": PivotHypernetwork, "mlp": MlpHypernetwork}

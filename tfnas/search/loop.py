@@ -16,6 +16,7 @@ from tfnas.search.run import State
 
 _SAVE_EVERY_S = 300.0
 Facts = Mapping[str, float]
+Step = Callable[[Any, bool, State], tuple[Facts, bool]]
 
 
 @contextmanager
@@ -54,8 +55,8 @@ class Loop:
     """Epochs of steps, each step with its facts added up.
 
     Args:
-        step: Maps a batch, and whether to stop, to scalars, and whether any process
-            that takes part wants to stop.
+        step: Maps a batch, whether to stop, and the state before it, to scalars, and
+            whether any process that takes part wants to stop.
         callbacks: Keras callbacks, set on the model.
         end_epoch: Called with the state after each epoch; facts known only then.
         save: Called with the state, after each epoch, every five minutes and on a
@@ -66,7 +67,7 @@ class Loop:
 
     def __init__(
         self,
-        step: Callable[[Any, bool], tuple[Facts, bool]],
+        step: Step,
         callbacks: keras.callbacks.CallbackList,
         end_epoch: Callable[[State], Facts],
         save: Callable[[State], None],
@@ -109,7 +110,7 @@ class Loop:
         self.callbacks.on_epoch_begin(state.epochs)
         saved, stopping = time.monotonic(), False
         for index in range(state.steps, self.steps):
-            facts, stopping = self.step(next(batches), stop())
+            facts, stopping = self.step(next(batches), stop(), state)
             refuse_nan(facts, str(state))
             state = _added(state, facts, time.monotonic() - began)
             self.callbacks.on_train_batch_end(index, _means(state))

@@ -1,106 +1,119 @@
-"""What ops cost: the matrices of the objective and its price term."""
+"""What a network costs while it is still relaxed: the price terms of the objective."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
+import tensorflow as tf
 from keras import ops
 from numpy.typing import NDArray
 
 from tfnas.latency.table import LatencyTable
 from tfnas.networks.counts import params_matrix
 from tfnas.search.settings import SearchConfig
-from tfnas.spaces.ops import find_op
+
+COSTS = ("latency", "params", "count")
 
 
 @dataclass(frozen=True)
-class PriceWeights:
-    """Weights of the three costs; none has a unit.
+class Prices:
+    """The three costs of a relaxed network, each divided by that of a reference.
+
+    The reference is the uniform mixture of the ops that may stand at a choice and run
+    on the target, so that the weights have no unit.
 
     Attributes:
-        params: lambda, of the parameters.
-        latency: kappa, of the latency.
-        count: mu, of an op's mere presence.
+        table: Milliseconds of ops, and of what choices share.
+        params: Parameters of every op at every choice, shape `(num_choices, num_ops)`.
+        latency_weight: kappa of the objective.
+        params_weight: lambda of it.
+        count_weight: mu of it.
     """
 
-    params: float
-    latency: float
-    count: float
+    table: LatencyTable
+    params: NDArray[np.float32]
+    latency_weight: float
+    params_weight: float
+    count_weight: float
 
     @classmethod
-    def of(cls, config: SearchConfig) -> Self:
-        """The weights that settings name."""
-        return cls(config.params_weight, config.latency_weight, config.count_weight)
+    def of(cls, table: LatencyTable, config: SearchConfig) -> Self:
+        """Those of a table's space, with the weights of the settings.
+
+        The settings' weights are for one choice: what the task gains by a choice does
+        not shrink where a space has more of them.
+        """
+        choices = len(table.space.choices)
+        return cls(
+            table,
+            params_matrix(table.space),
+            choices * config.latency_weight,
+            choices * config.params_weight,
+            choices * config.count_weight,
+        )
+
+    def terms(self, point: Any, gamma_bar: Any) -> dict[str, Any]:
+        """`A sum_a S_a C_a`, apart for each of the three costs `C`.
+
+        What choices can share, such as equal pools of one state, is paid once: their
+        cost is `T (1 - prod(1 - gamma_bar))`. Sums belong to no op: they have the price
+        of the uniform point.
+
+        Args:
+            point: Complexity vector `S`, shape `(num_axes,)`.
+            gamma_bar: Noise-free op weights, shape `(num_choices, num_ops)`.
+
+        Returns:
+            Scalars without a unit, by the names of `COSTS`.
+        """
+        shares = _shares(point, self.table.space.axis_of_ops)
+        weighed = shares * gamma_bar
+        latency_ms = ops.sum(weighed * self.table.matrix())
+        for op, ms in self.table.shared_ms(gamma_bar, ops):
+            latency_ms = latency_ms + (ms if op is None else shares[op] * ms)
+        reference_ms = self._reference_ms()
+        reference_params = float(np.sum(self._mixture() * self.params))
+        return {
+            "latency": _per(self.latency_weight, reference_ms) * latency_ms,
+            "params": _per(self.params_weight, reference_params)
+            * ops.sum(weighed * self.params),
+            "count": self.count_weight / len(self.params) * ops.sum(weighed),
+        }
+
+    def pulls(self, points: Any, alphas: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The terms at many points, and their gradients by the logits.
+
+        Args:
+            points: Shape `(count, num_axes)`.
+            alphas: Logits there, shape `(count, num_choices, num_ops)`.
+
+        Returns:
+            By the names of `COSTS`: shapes `(count,)`, and that of `alphas`.
+        """
+        with tf.GradientTape(persistent=True) as tape:
+            tape.watch(alphas)
+            pairs = (points, ops.softmax(alphas))
+            terms = tf.vectorized_map(lambda pair: self.terms(*pair), pairs)
+        return terms, {
+            name: tape.gradient(cost, alphas) for name, cost in terms.items()
+        }
+
+    def _mixture(self) -> NDArray[np.float32]:
+        usable = self.table.usable().astype(np.float32)
+        shares: NDArray[np.float32] = usable / usable.sum(axis=1, keepdims=True)
+        return shares
+
+    def _reference_ms(self) -> float:
+        return float(self.table.relaxed_ms(self._mixture()) - self.table.skeleton_ms)
 
 
-def unit_prices(
-    params: Any, latency_ms: Any, weights: PriceWeights, allowed: Any = True
-) -> NDArray[np.float32]:
-    """`lambda P / P_ref + kappa T / T_ref + mu / E`.
-
-    `P_ref` and `T_ref` are the totals of the uniform mixture of those ops that may
-    stand at a choice; a cost that is 0 for every op has no part in the price.
-
-    Args:
-        params: `P`, shape `(num_choices, num_ops)`.
-        latency_ms: `T`, the same shape, in milliseconds.
-        weights: lambda, kappa and mu.
-        allowed: Which ops may stand where, the same shape; all by default.
-
-    Returns:
-        What each op at each choice costs at the uniform point, the same shape.
-    """
-    prices = np.full(np.shape(params), weights.count / len(params))
-    for weight, cost in ((weights.params, params), (weights.latency, latency_ms)):
-        reference = np.mean(cost, axis=1, where=allowed).sum()
-        if reference > 0:
-            prices += weight * np.asarray(cost) / reference
-    return prices.astype(np.float32)
+def _shares(point: Any, axis_of_ops: Sequence[int] | None) -> Any:
+    """What an op's price is multiplied by, 1 at the uniform point: `(num_ops,)`."""
+    scaled = point.shape[0] * point
+    return scaled if axis_of_ops is None else ops.take(scaled, axis_of_ops)
 
 
-def prices_of(table: LatencyTable, config: SearchConfig) -> NDArray[np.float32]:
-    """`unit_prices` of the space of a table, with the weights of the settings."""
-    space, weights = table.space, PriceWeights.of(config)
-    return unit_prices(params_matrix(space), table.matrix(), weights, space.allowed)
-
-
-def price(
-    point: Any, gamma_bar: Any, prices: Any, axis_of_ops: Sequence[int] | None = None
-) -> Any:
-    """The price term: `A sum_a S_a sum_e sum_(m in a) gamma_bar[e, m] prices[e, m]`.
-
-    Args:
-        point: Complexity vector `S`, shape `(num_axes,)`.
-        gamma_bar: Noise-free op weights, shape `(num_choices, num_ops)`.
-        prices: What `unit_prices` returned, the same shape.
-        axis_of_ops: For every op, the position of its axis; None where every op is an
-            axis of its own.
-
-    Returns:
-        The price of the relaxed network, a scalar without a unit.
-    """
-    shares = point if axis_of_ops is None else ops.take(point, axis_of_ops)
-    return point.shape[0] * ops.sum(shares * gamma_bar * prices)
-
-
-def relaxed_latency_ms(table: LatencyTable, alpha: Any) -> float:
-    """Calibrated latency of the relaxed network that logits stand for.
-
-    Every filled choice is joined to the rest on its own: a mixture shares nothing.
-
-    Args:
-        table: Prices of the ops.
-        alpha: Logits, shape `(num_choices, num_ops)`.
-    """
-    gamma_bar = np.asarray(ops.softmax(alpha))
-    filled = gamma_bar @ [find_op(op).chain is not None for op in table.space.ops]
-    relaxed = float(expected_ms(gamma_bar, table.matrix()))
-    relaxed += float(filled @ table.joins_ms())
-    fit = table.calibration
-    return fit.offset_ms + fit.scale * (table.skeleton_ms + relaxed)
-
-
-def expected_ms(gamma_bar: Any, latency_ms: Any) -> Any:
-    """Latency of the relaxed network's ops: `sum_e sum_m gamma_bar[e, m] T[e, m]`."""
-    return ops.sum(gamma_bar * latency_ms)
+def _per(weight: float, reference: float) -> float:
+    """A cost that is 0 for every op has no part in the price."""
+    return weight / reference if reference > 0 else 0.0

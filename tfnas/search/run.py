@@ -16,7 +16,7 @@ from tfnas.latency.table_file import read_table, write_table
 from tfnas.search.settings import SearchConfig
 from tfnas.support.files import read_json, slug, write_json, write_text
 
-SCHEMA = 4
+SCHEMA = 5
 
 
 @dataclass(frozen=True)
@@ -116,8 +116,9 @@ class Run:
         """Remove what an earlier search and its exports left here."""
         for path in (self.settings, self.state, self.history):
             path.unlink(missing_ok=True)
-        for path in self.path.glob("*.weights.h5"):
-            path.unlink()
+        for pattern in ("*.weights.h5", "family*.json"):
+            for path in self.path.glob(pattern):
+                path.unlink()
         for folder in (self.exports, self.tensorboard):
             shutil.rmtree(folder, ignore_errors=True)
 

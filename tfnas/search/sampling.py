@@ -4,9 +4,13 @@ Every draw is a function of its seed, two integers: who goes on at step 1,000 dr
 the others drew there, and so do all workers of one search.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
+
+from tfnas.search.settings import SearchConfig
 
 
 def gumbel_softmax(logits: Any, temperature: Any, seed: Any) -> Any:
@@ -35,15 +39,75 @@ def straight_through(gamma: Any) -> Any:
     return hard + (gamma - tf.stop_gradient(gamma))
 
 
-def gumbel_point(num_axes: int, seed: Any) -> Any:
-    """`S ~ GumbelSoftmax(0, 1)`: covers the simplex, denser near its vertices."""
-    return gumbel_softmax(tf.zeros((num_axes,)), 1.0, seed)
+def gumbel_point(focus: Any, tau: float, seed: Any) -> Any:
+    """`S ~ GumbelSoftmax(theta, tau)` with `theta = log(focus)` (Firsov 2024).
+
+    At the uniform point it covers the simplex; at `tau = 1` it is as dense in the
+    middle as uniform draws, rarer along the edges, and dense at the vertices (arXiv
+    1611.00712, eq. 10: without bound). A lower tau draws to the vertices, a higher one
+    to the uniform point; an axis has the largest share as often as the focus says.
+
+    Args:
+        focus: The point that each draw is around, shape `(..., num_axes)`.
+        tau: Temperature.
+        seed: Two integers, shape `(2,)`.
+    """
+    return gumbel_softmax(tf.math.log(tf.maximum(focus, 1e-6)), tau, seed)
 
 
-def dirichlet_point(num_axes: int, seed: Any) -> Any:
+def dirichlet_point(focus: Any, tau: float, seed: Any) -> Any:
     """`S` uniform on the simplex: exponential draws, divided by their sum."""
-    draws = -tf.math.log(tf.random.stateless_uniform((num_axes,), seed, 1e-7, 1.0))
-    return draws / tf.reduce_sum(draws)
+    del tau
+    draws = -tf.math.log(tf.random.stateless_uniform(focus.shape, seed, 1e-7, 1.0))
+    return draws / tf.reduce_sum(draws, axis=-1, keepdims=True)
 
 
-SAMPLERS = {"gumbel": gumbel_point, "dirichlet": dirichlet_point}
+def fixed_point(focus: Any, tau: float, seed: Any) -> Any:
+    """The focus, always: a search for the networks of one point."""
+    del tau, seed
+    return focus
+
+
+SAMPLERS = {
+    "gumbel": gumbel_point,
+    "dirichlet": dirichlet_point,
+    "fixed": fixed_point,
+}
+
+
+class Draws:
+    """What either half of a step draws: a point, a strength, and ops.
+
+    Args:
+        config: Sampler, focus and tau of points, strengths, mode, and the seed.
+        axes: Names of the axes of the budget.
+    """
+
+    def __init__(self, config: SearchConfig, axes: Sequence[str]) -> None:
+        self._config = config
+        self._focus = np.array(config.focus_point(axes), np.float32)
+        self._sample = SAMPLERS[config.sampler]
+
+    def seeds(self, iteration: Any) -> list[Any]:
+        """Eight: of points, strengths and ops of either half, then of the prices."""
+        first = 8 * tf.cast(iteration, tf.int32)
+        return [tf.stack([self._config.seed, first + draw]) for draw in range(8)]
+
+    def points(self, seeds: Sequence[Any], count: int) -> tuple[Any, Any]:
+        """Points of the simplex, and levels of strengths, which are log-uniform.
+
+        Args:
+            seeds: Of the points and of the strengths.
+            count: How many.
+
+        Returns:
+            Shapes `(count, num_axes)` and `(count,)`.
+        """
+        focus = tf.tile(self._focus[None], (count, 1))
+        points = self._sample(focus, self._config.tau, seeds[0])
+        return points, tf.random.stateless_uniform((count,), seeds[1], -1.0, 1.0)
+
+    def gamma(self, alpha: Any, temperature: Any, seed: Any) -> Any:
+        """Relaxed one-hot per choice; one-hot forwards in sampled mode."""
+        gamma = gumbel_softmax(alpha, temperature, seed)
+        return straight_through(gamma) if self._config.mode == "sampled" else gamma

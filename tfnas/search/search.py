@@ -13,9 +13,9 @@ from tfnas.networks.build import build_supernet
 from tfnas.search.derive import POINTS, derive, largest_within, sweep
 from tfnas.search.distribute import apply_once, sum_over_replicas
 from tfnas.search.hypernetwork import HYPERNETWORKS
-from tfnas.search.prices import price, prices_of
+from tfnas.search.prices import COSTS, Prices
 from tfnas.search.run import Run
-from tfnas.search.sampling import SAMPLERS, gumbel_softmax, straight_through
+from tfnas.search.sampling import Draws
 from tfnas.search.settings import SearchConfig
 from tfnas.search.unrolled import unrolled_gradients
 from tfnas.spaces.architecture import Architecture
@@ -26,16 +26,24 @@ DEFAULTS = SearchConfig()
 _CLIP_NORM = 5.0
 # The logit of an op that may not stand at a choice, or that a target does not run.
 NEVER = -1e9
-FACTS = ("loss", "val_half_loss", "accuracy", "price", "task_pull", "price_pull")
+# Every so many steps the weights step for the largest member.
+LARGEST_EVERY = 4
+# Draws of point and strength over which the price of a step is averaged.
+_PRICED = 32
+PULLS = tuple(f"{name}_pull" for name in ("task", *COSTS))
+FACTS = ("loss", "val_half_loss", "accuracy", "price", *PULLS)
 
 
 class Search(keras.Model):
-    """Trains one family of networks, conditioned on a point of the simplex.
+    """Trains one family of networks, conditioned on a point and a strength.
 
     A step moves the supernet's weights on a batch of the first half of the data, then
     the hypernetwork on a batch of the second half (DARTS, arXiv 1806.09055, section
-    2.3), each for a freshly drawn point and freshly drawn ops. `fit` takes a dataset of
-    `((x, y), (x_val, y_val))`; `validation_data` is an ordinary `(x, y)`.
+    2.3), each for a freshly drawn point of the simplex, strength and ops; every fourth
+    move of the weights is for the largest member (the sandwich rule of arXiv 1903.05134
+    in turns), which draws seldom give. `fit` takes a dataset of `((x, y), (x_val,
+    y_val))`: images, shape `(batch, height, width, channels)`, and classes, `(batch,)`;
+    `validation_data` is an ordinary `(x, y)`.
 
     Args:
         space: What is searched.
@@ -60,28 +68,29 @@ class Search(keras.Model):
         super().__init__(**kwargs)
         table.require(space)
         keras.utils.set_random_seed(config.seed)
-        self.space = space
-        self.table = table
-        self.config = config
+        self.space, self.table, self.config = space, table, config
         self.supernet = build_supernet(space, config.mode, config.precision)
         axes = len(space.axes)
         self.hypernetwork = HYPERNETWORKS[config.hypernetwork](
             axes, len(space.choices), len(space.ops), name="hypernetwork"
         )
-        self.draw_point = SAMPLERS[config.sampler]
+        self.draws = Draws(config, space.axes)
         self.temperature = self.add_weight(
             shape=(), initializer="ones", trainable=False, name="temperature"
         )
         self.means = {name: keras.metrics.Mean(name) for name in FACTS}
-        self.prices = prices_of(table, config)
+        self.prices = Prices.of(table, config)
         # Where an op may not stand or run: logits so low that it is never drawn.
         self.barred = np.where(table.usable(), 0, NEVER).astype(np.float32)
+        largest = np.argmax(self.prices.params + self.barred, axis=1)
+        self.largest = np.eye(len(space.ops), dtype=np.float32)[largest]
         self.hypernetwork.build((axes,))
+        self.rests = False
         self.built = True
         self._gradients = tf.function(self._task_gradients)
         self._alphas = tf.function(
-            lambda points: tf.vectorized_map(self.logits, points),
-            input_signature=[tf.TensorSpec((None, axes))],
+            self._logits_at,
+            input_signature=[tf.TensorSpec((None, axes)), tf.TensorSpec((None,))],
         )
 
     def compile(
@@ -96,81 +105,87 @@ class Search(keras.Model):
         self.arch_optimizer = keras.optimizers.get(arch_optimizer)
         self.arch_optimizer.build(self.hypernetwork.trainable_variables)
 
+    def rest(self, rests: bool) -> None:
+        """Let the hypernetwork rest from the next step of `fit` on, or wake it up."""
+        if rests != self.rests:
+            self.rests = rests
+            self.make_train_function(force=True)
+
     def train_step(self, data: Any) -> Any:
         """Do one step; returns means since the epoch began."""
-        for name, value in self.step(data).items():
+        for name, value in self.step(data, warm_up=self.rests).items():
             self.means[name].update_state(value)
         return {name: mean.result() for name, mean in self.means.items()}
 
-    def step(self, data: Any) -> dict[str, Any]:
+    def step(self, data: Any, *, warm_up: bool = False) -> dict[str, Any]:
         """Move the weights, then the hypernetwork.
 
         Args:
-            data: `((x, y), (x_val, y_val))`: images, shape `(batch, height, width,
-                channels)`, and their classes, shape `(batch,)`.
+            data: As `fit` takes it.
+            warm_up: Let the hypernetwork rest, and move the weights on both halves.
 
         Returns:
-            Scalars of this step: loss on either batch, accuracy on the second, the
-            price, and the norms of both gradients by the logits alpha.
+            Scalars of this step, by the names of `FACTS`; pulls are the norms of the
+            gradients by alpha, those of costs at strength 1.
         """
         train, val = data
         # Read before the first optimizer counts on: both halves draw for this step.
-        seeds = self._seeds()
-        point = self.draw_point(len(self.space.axes), seeds[0])
-        gamma = self._draw_gamma(self.logits(point), seeds[1])
+        seeds = self.draws.seeds(self.optimizer.iterations)
+        alpha = self._logits_at(*self.draws.points(seeds[:2], 1))[0]
+        gamma = self.draws.gamma(alpha, self.temperature, seeds[2])
+        if self.config.mode == "sampled":
+            turn = seeds[0][1] % (len(seeds) * LARGEST_EVERY) == 0
+            gamma = tf.where(turn, self.largest, gamma)
         loss, _, (gradient, _) = self._gradients(*train, gamma)
-        apply_once(
-            self.optimizer,
-            sum_over_replicas(gradient),
-            self.supernet.trainable_variables,
-        )
-        val_loss, logits, facts = self._move_hypernetwork(train, val, seeds[2:])
+        self._move_weights(gradient)
+        val_loss, logits, facts = self._second_half(train, val, seeds[3:], warm_up)
         hits = keras.metrics.sparse_categorical_accuracy(val[1], logits)
         losses = sum_over_replicas({"loss": loss, "val_half_loss": val_loss})
         return {**losses, "accuracy": ops.mean(hits), **facts}
 
-    def _move_hypernetwork(self, train: Any, val: Any, seeds: Any) -> Any:
+    def _move_weights(self, gradient: Any) -> None:
+        variables = self.supernet.trainable_variables
+        apply_once(self.optimizer, sum_over_replicas(gradient), variables)
+
+    def _second_half(self, train: Any, val: Any, seeds: Any, warm_up: bool) -> Any:
         variables = self.hypernetwork.trainable_variables
-        point = self.draw_point(len(self.space.axes), seeds[0])
+        # Prices need no network: the mean of many draws costs next to nothing.
+        points, levels = self.draws.points(seeds[3:], _PRICED)
         with tf.GradientTape(persistent=True) as tape:
-            alpha = self.logits(point)
-            gamma = self._draw_gamma(alpha, seeds[1])
-            cost = price(point, ops.softmax(alpha), self.prices, self.space.axis_of_ops)
-        if self.config.order == 1:
-            val_loss, logits, (_, by_gamma) = self._gradients(*val, gamma)
+            alpha = self._logits_at(*self.draws.points(seeds[:2], 1))[0]
+            gamma = self.draws.gamma(alpha, self.temperature, seeds[2])
+            alphas = self._logits_at(points, levels)
+        if self.config.order == 1 or warm_up:
+            val_loss, logits, (by_weights, by_gamma) = self._gradients(*val, gamma)
         else:
-            val_loss, logits, by_gamma = unrolled_gradients(
-                self._gradients,
+            weights, rate = (
                 self.supernet.trainable_variables,
                 self.optimizer.learning_rate,
-                train,
-                val,
-                gamma,
             )
+            val_loss, logits, by_gamma = unrolled_gradients(
+                self._gradients, weights, rate, train, val, gamma
+            )
+        strength = self.config.strength(levels)
         by_task = tape.gradient(gamma, alpha, sum_over_replicas(by_gamma))
-        by_price = tape.gradient(cost, alpha)
-        gradient = tape.gradient(alpha, variables, by_task + by_price)
-        apply_once(self.arch_optimizer, gradient, variables)
-        facts = {
-            "price": cost,
-            "task_pull": tf.norm(by_task),
-            "price_pull": tf.norm(by_price),
-        }
-        return val_loss, logits, facts
+        terms, by_cost = self.prices.pulls(points, alphas)
+        if warm_up:
+            self._move_weights(by_weights)
+        else:
+            by_price = strength[:, None, None] * sum(by_cost.values()) / _PRICED
+            gradient = tape.gradient([alpha, alphas], variables, [by_task, by_price])
+            apply_once(self.arch_optimizer, gradient, variables)
+        pulls = {"task": by_task[None], **by_cost}
+        norms = {name: tf.norm(pull, axis=(1, 2)) for name, pull in pulls.items()}
+        facts = {f"{name}_pull": ops.mean(norm) for name, norm in norms.items()}
+        price = ops.mean(strength * sum(terms.values()))
+        return val_loss, logits, {"price": price, **facts}
 
-    def logits(self, point: Any) -> Any:
-        """`alpha = H_a(S)`, shape `(num_choices, num_ops)`; no op that is barred."""
-        return self.hypernetwork(point) + self.barred
+    def logits(self, point: Any, level: Any) -> Any:
+        """`alpha = H_a(S, r)`, `(num_choices, num_ops)`; for r see `config.level`."""
+        return self.hypernetwork(point, level) + self.barred
 
-    def _draw_gamma(self, alpha: Any, seed: Any) -> Any:
-        """Relaxed one-hot per choice; one-hot forwards in sampled mode."""
-        gamma = gumbel_softmax(alpha, self.temperature, seed)
-        return straight_through(gamma) if self.config.mode == "sampled" else gamma
-
-    def _seeds(self) -> Any:
-        """Four seeds that depend on the search's seed and on the step alone."""
-        step = ops.cast(self.optimizer.iterations, "int32")
-        return [tf.stack([self.config.seed, 4 * step + draw]) for draw in range(4)]
+    def _logits_at(self, points: Any, levels: Any) -> Any:
+        return tf.vectorized_map(lambda pair: self.logits(*pair), (points, levels))
 
     def _task_gradients(self, x: Any, y: Any, gamma: Any) -> Any:
         """Task loss, logits, and the loss's gradients by weights and by gamma.
@@ -198,24 +213,32 @@ class Search(keras.Model):
 
     def call(self, images: Any, training: bool = False) -> Any:
         """Logits of the member at the uniform point; batch norm takes the batch."""
-        alpha = self.logits(ops.convert_to_tensor(uniform(len(self.space.axes))))
+        alpha = self.logits(*self._place())
         gamma = ops.one_hot(ops.argmax(alpha, axis=-1), len(self.space.ops))
         return self.supernet([images, gamma], training=training)
 
-    def alpha(self, budget: Sequence[float] | None = None) -> Any:
+    def alpha(
+        self, budget: Sequence[float] | None = None, strength: float = 1.0
+    ) -> Any:
         """Logits of every choice as an array, at the uniform point by default."""
+        return np.asarray(self.logits(*self._place(budget, strength)))
+
+    def _place(
+        self, budget: Sequence[float] | None = None, strength: float = 1.0
+    ) -> tuple[Any, Any]:
         axes = self.space.axes
         point = uniform(len(axes)) if budget is None else check_budget(budget, axes)
-        return np.asarray(self.logits(ops.convert_to_tensor(point, "float32")))
+        return tf.constant(point), tf.constant(self.config.level(strength))
 
-    def alphas(self, points: Any) -> Any:
-        """Logits at many points, shapes `(num, num_ops)` and `(num, choices, ops)`."""
-        return np.asarray(self._alphas(tf.constant(points, tf.float32)))
+    def alphas(self, points: Any, levels: Any) -> Any:
+        """Logits of `(num, num_axes)` points and `(num,)` levels of strength."""
+        return np.asarray(self._alphas(np.float32(points), np.float32(levels)))
 
     def derive(
         self,
         budget: Sequence[float] | None = None,
         *,
+        strength: float = 1.0,
         max_latency_ms: float | None = None,
     ) -> Architecture:
         """The member at a point of the simplex, or the one that a limit leaves most to.
@@ -225,37 +248,30 @@ class Search(keras.Model):
 
         Args:
             budget: The point.
+            strength: What all prices at the point are multiplied by.
             max_latency_ms: The limit, kept by the upper end of the predicted interval.
 
         Raises:
-            SettingsError: If the point is not on the simplex.
+            SettingsError: If the point or the strength is none that was searched.
             ValueError: If not one of the two is given.
             LimitError: If no member keeps the limit.
         """
         if budget is not None and max_latency_ms is None:
-            return derive(self.space, self.alpha(budget))
+            return derive(self.space, self.alpha(budget, strength))
         if budget is None and max_latency_ms is not None:
-            members = sweep(self.space, self.alphas, POINTS)
+            members = sweep(self.space, self.alphas, self.config, POINTS)
             return largest_within(members, self.table, max_latency_ms)
         raise ValueError("derive takes a budget or max_latency_ms, one of the two")
 
-    def temperature_now(self) -> float:
-        """The temperature as a number, also where every device holds a copy of it."""
-        return float(self.temperature.value.numpy())
-
 
 def make_search(config: SearchConfig, table: LatencyTable, steps: int) -> Search:
-    """A compiled search as the settings describe it.
+    """A compiled search of a table's space, as the settings describe it.
 
-    Args:
-        config: The settings.
-        table: Its space is searched.
-        steps: Steps of an epoch, which the weights' learning rate is annealed over.
+    The weights' learning rate is annealed over all epochs, each of so many steps.
     """
     search = Search(table.space, table, config)
-    rate = keras.optimizers.schedules.CosineDecay(
-        config.weight_lr, steps * config.epochs
-    )
+    moves = steps * config.epochs + config.warmup_steps(steps)
+    rate = keras.optimizers.schedules.CosineDecay(config.weight_lr, moves)
     # Each of several replicas steps by its share of the gradient.
     replicas = search.distribute_strategy.num_replicas_in_sync
     search.compile(

@@ -1,10 +1,16 @@
 """How a family is searched."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from tfnas.data.source import Source
 from tfnas.errors import SettingsError
+from tfnas.spaces.simplex import Budget, parse_budget, uniform
 from tfnas.support.settings import Settings, one_of, within
+
+_ROUNDING = 1e-6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,16 +28,23 @@ class SearchConfig(Settings):
         mode: `sampled` or `soft`: one op or all ops of a choice run in a step.
         order: 1, or 2 for the unrolled gradient of DARTS: five passes a step, not two.
         hypernetwork: `pivot` or `mlp`.
-        sampler: `gumbel` or `dirichlet`: how points of the simplex are drawn.
+        sampler: `gumbel`, `dirichlet` or `fixed`: how points of the simplex are drawn.
+        focus: The point that `gumbel` draws around and `fixed` takes, such as
+            `0.5,0.3,0.2`; the uniform one where empty.
+        tau: Temperature of `gumbel`'s points: lower is nearer to the vertices.
+        least_strength: Least factor on all prices that is drawn.
+        most_strength: Most of it.
         precision: `float32`, or `mixed_bfloat16` on devices that are fast with it.
         patience: Epochs without a better member at the uniform point before the search
             ends early; 0 never ends it.
-        params_weight: lambda of the objective.
-        latency_weight: kappa of the objective.
-        count_weight: mu of the objective.
-        warmup: Share of the epochs in which the hypernetwork rests, so that ops are
-            compared only once their weights have learned something.
-        start_temperature: Of the Gumbel-Softmax over ops, in the first epoch.
+        params_weight: lambda of the objective, for each choice of the space.
+        latency_weight: kappa of the objective, for each choice.
+        count_weight: mu of the objective, for each choice.
+        warmup: Share of the steps, the first ones, in which the hypernetwork rests and
+            both halves train the weights, so that ops are compared only once their
+            weights have learned something.
+        start_temperature: Of the Gumbel-Softmax over ops, in the first epoch. In
+            sampled mode it does not change what is drawn: it scales the gradient.
         end_temperature: Of it in the last epoch.
         seed: Of weights, noise, splits and shuffling.
     """
@@ -46,12 +59,16 @@ class SearchConfig(Settings):
     mode: str = one_of("sampled", "soft")
     order: int = within(1, low=1, high=2)
     hypernetwork: str = one_of("pivot", "mlp")
-    sampler: str = one_of("gumbel", "dirichlet")
+    sampler: str = one_of("gumbel", "dirichlet", "fixed")
+    focus: str = ""
+    tau: float = within(1.0, low=0.01)
+    least_strength: float = within(0.1, low=1e-6)
+    most_strength: float = within(10.0, low=1e-6)
     precision: str = one_of("float32", "mixed_bfloat16")
     patience: int = 0
-    params_weight: float = 0.012
-    latency_weight: float = 0.004
-    count_weight: float = 0.12
+    params_weight: float = 0.00015
+    latency_weight: float = 0.0015
+    count_weight: float = 0.004
     warmup: float = within(0.34, high=1)
     start_temperature: float = within(1.0, low=0.01)
     end_temperature: float = within(0.2, low=0.01)
@@ -64,13 +81,53 @@ class SearchConfig(Settings):
                 "order 2 needs precision float32: the finite difference of its "
                 "gradient is smaller than what bfloat16 rounds away"
             )
+        if not self.least_strength <= 1 <= self.most_strength:
+            raise SettingsError(
+                f"Strengths of {self.least_strength:g} to {self.most_strength:g} leave "
+                "out 1, that of a budget alone"
+            )
 
     @property
     def source(self) -> Source:
         """What its data is loaded by."""
         return Source(self.data, self.skip_bad_images, typed=True)
 
+    def focus_point(self, axes: Sequence[str]) -> Budget:
+        """The point that draws are around.
+
+        Args:
+            axes: Names of the axes of the budget.
+
+        Raises:
+            SettingsError: If `focus` names none that is on the simplex.
+        """
+        return parse_budget(self.focus, axes) if self.focus else uniform(len(axes))
+
+    def level(self, strength: float) -> float:
+        """Where a strength lies between the least that is drawn, -1, and the most, 1.
+
+        Raises:
+            SettingsError: If it is beyond either: the search has not seen it.
+        """
+        least, most = self.least_strength, self.most_strength
+        if not least * (1 - _ROUNDING) <= strength <= most * (1 + _ROUNDING):
+            raise SettingsError(
+                f"--strength {strength:g}: the search has seen {least:g} to {most:g}"
+            )
+        if least == most:
+            return 0.0
+        return 2 * math.log(strength / least) / math.log(most / least) - 1
+
+    def strength(self, level: Any) -> Any:
+        """The strength that `level` maps there, for a number or an array."""
+        middle = math.sqrt(self.least_strength * self.most_strength)
+        return middle * (self.most_strength / self.least_strength) ** (level / 2)
+
     @property
-    def warmup_epochs(self) -> int:
-        """Epochs in which the hypernetwork rests."""
-        return int(self.warmup * self.epochs)
+    def rest_epochs(self) -> int:
+        """Epochs that begin with the hypernetwork at rest."""
+        return math.ceil(self.warmup * self.epochs)
+
+    def warmup_steps(self, steps: int) -> int:
+        """Steps in which the hypernetwork rests, of epochs of so many steps."""
+        return int(self.warmup * self.epochs * steps)

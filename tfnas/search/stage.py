@@ -14,7 +14,7 @@ from tfnas.latency.table import LatencyTable
 from tfnas.networks.fit import Progress
 from tfnas.search.callbacks import Record, Schedule, epoch_facts, facts_text
 from tfnas.search.distribute import agree, is_chief, lost_workers, make_strategy, spread
-from tfnas.search.loop import Loop
+from tfnas.search.loop import Facts, Loop, Step
 from tfnas.search.run import Run, State
 from tfnas.search.search import Search, make_search
 from tfnas.search.settings import SearchConfig
@@ -57,7 +57,7 @@ def run_search(
     with run.locked() if chief else nullcontext(), lost_workers(strategy):
         with strategy.scope():
             search = make_search(config, table, halves.steps)
-        step = spread(strategy, search.step, config.batch_size)
+        step = _steps(config, search, strategy, halves.steps)
         state = State() if overwrite or not chief else run.load_state()
         if chief and not state.begun:
             run.clear()
@@ -75,12 +75,26 @@ def run_search(
     return search
 
 
+def _steps(config: SearchConfig, search: Search, strategy: Any, steps: int) -> Step:
+    """The step of a state: one of the warm-up at first."""
+    warm, plain = (
+        spread(strategy, partial(search.step, warm_up=warm_up), config.batch_size)
+        for warm_up in (True, False)
+    )
+
+    def step(batch: Any, stop: bool, state: State) -> tuple[Facts, bool]:
+        done = state.epochs * steps + state.steps
+        return (warm if done < config.warmup_steps(steps) else plain)(batch, stop)
+
+    return step
+
+
 def _loop(
     config: SearchConfig,
     search: Search,
     halves: Halves,
     run: Run,
-    step: Any,
+    step: Step,
     keep: int | None,
 ) -> Loop:
     """The loop of a search; who keeps no checkpoints writes and shows nothing."""
@@ -115,10 +129,10 @@ def save(run: Run, search: Search, keep: int, state: State) -> None:
 def _enough(config: SearchConfig, run: Run, state: State, strategy: Any) -> bool:
     """Whether to stop early; the chief, whose history it is, decides for all.
 
-    Epochs in which the hypernetwork rested do not count, nor do lines of history that
-    were written by a search that was killed before it saved.
+    Epochs that began with the hypernetwork at rest do not count, nor do lines of
+    history that were written by a search that was killed before it saved.
     """
-    counted = range(config.warmup_epochs + 1, state.epochs + 1)
+    counted = range(config.rest_epochs + 1, state.epochs + 1)
     rows = [row for row in run.load_history() if row["epoch"] in counted]
     ended = out_of_patience([row["val_accuracy"] for row in rows], config.patience)
     return bool(agree(strategy, [int(ended)])[0])

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from tfnas.errors import SettingsError
 from tfnas.spaces.ops import conv_bn, run
+from tfnas.spaces.sharing import Wiring
 from tfnas.spaces.site import Site, Slot
-from tfnas.spaces.space import Fill, Space
+from tfnas.spaces.space import Fill, Shared, Space
 
 # Kind of cell, state an edge starts from, node it ends in; 0 and 1 are a cell's inputs.
 Edge = tuple[str, int, int]
@@ -169,10 +170,10 @@ class CellSpace(Space):
                 live.add(node)
         return tuple(sorted(live - {0, 1}))
 
-    def joins(self, choice: int) -> tuple[Site, ...]:
-        """A sum in every cell; the first edge of a node is added to nothing."""
-        kind, source, _ = self.edges[choice]
-        return self._sums(kind) if source else ()
+    def joins(self) -> tuple[Site, ...]:
+        """The sums of nodes."""
+        kinds = sorted({cell.kind for cell in self.stack})
+        return tuple(site for kind in kinds for site in self._sums(kind))
 
     def _sums(self, kind: str) -> tuple[Site, ...]:
         """Where one sum of a node runs in the cells of a kind: one site a cell."""
@@ -203,6 +204,32 @@ class CellSpace(Space):
                 partial.add(added[kind, node])
         sums = (site for first, *_ in sorted(partial) for site in self._sums(first[0]))
         return (*(site for sites in run_once.values() for site in sites), *sums)
+
+    def shared(self, gamma: Any, math: Any) -> list[Shared]:
+        """Ops that edges of a state share or dead nodes spare, and all sums."""
+        found: list[Shared] = []
+        for kind in sorted({cell.kind for cell in self.stack}):
+            wiring = self._wiring(kind)
+            rows = wiring.carried(gamma, math)
+            for (state, op), runs in wiring.ops(rows, math).items():
+                edges = [e for (s, _), e in wiring.edges.items() if s == state]
+                counted = math.sum(math.stack([gamma[e][op] for e in edges]))
+                sites = self.sites(edges[0], self.ops[op])
+                found.append((sites, op, runs - counted))
+            found.append((self._sums(kind), None, wiring.sums(rows, math)))
+        return found
+
+    def _wiring(self, kind: str) -> Wiring:
+        """The edges of a kind of cell, and which ops are one where they are equal."""
+        edges = {(s, n): e for e, (of, s, n) in enumerate(self.edges) if of == kind}
+        nodes = tuple(range(2, 2 + self.nodes))
+        slots = [self.slots_of[edges[s, nodes[-1]]][0] for s in range(nodes[-1])]
+        merging = [
+            [m for m, op in enumerate(self.ops) if self.op(op).runs_once(slot)]
+            for slot in slots
+        ]
+        filled = np.array([self.op(op).chain is not None for op in self.ops])
+        return Wiring(edges, nodes, merging, filled)
 
     def _what_runs(self, choice: int, op: str) -> Key:
         """A key that two edges share only if the converter makes one op of them."""

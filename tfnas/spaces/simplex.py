@@ -3,12 +3,25 @@
 import math
 from collections.abc import Iterator, Sequence
 from itertools import combinations, pairwise
+from typing import NamedTuple
 
 from tfnas.errors import SettingsError, nearest
 
 # The paper writes the uniform point of three ops as 0.33,0.33,0.33.
 SUM_TOLERANCE = 0.011
 Budget = tuple[float, ...]
+
+
+class Point(NamedTuple):
+    """Where a family is looked at.
+
+    Attributes:
+        budget: A point of the simplex.
+        strength: What all its prices are multiplied by.
+    """
+
+    budget: Budget
+    strength: float = 1.0
 
 
 def uniform(num_ops: int) -> Budget:
@@ -103,9 +116,10 @@ def describe_budget(budget: Sequence[float], ops: Sequence[str]) -> str:
     )
 
 
-def budget_name(budget: Sequence[float]) -> str:
-    """A budget as a part of file names, e.g. `budget-0.3-0.5-0.2`."""
-    return "budget-" + "-".join(f"{share:.4g}" for share in budget)
+def point_name(point: Point) -> str:
+    """A point as a part of file names, e.g. `budget-0.3-0.5-0.2-strength-2`."""
+    name = "budget-" + "-".join(f"{share:.4g}" for share in point.budget)
+    return name + (f"-strength-{point.strength:.4g}" if point.strength != 1 else "")
 
 
 def grid(num_ops: int, steps: int) -> Iterator[Budget]:

@@ -16,6 +16,8 @@ from tfnas.errors import SettingsError, nearest
 from tfnas.spaces.ops import Op, find_op
 from tfnas.spaces.site import Site, Slot
 
+# Sites, the position of their op or None, how much more often than gamma they run.
+Shared = tuple[tuple[Site, ...], int | None, Any]
 # What stands in a slot: maps its input to its output, or to None where it stays empty.
 Fill = Callable[[Slot, Any], Any]
 # What networks of any space may hold once they are converted.
@@ -114,10 +116,22 @@ class Space(ABC):
         """What an op at a choice costs where it shares nothing: its part of T."""
         return tuple(slot.site(op) for slot in self.slots_of[choice])
 
-    def joins(self, choice: int) -> tuple[Site, ...]:
-        """What joining a filled choice to the rest costs at most; no part of T."""
-        del choice
+    def joins(self) -> tuple[Site, ...]:
+        """What joining choices to the rest may cost; no part of T."""
         return ()
+
+    def shared(self, gamma: Any, math: Any) -> list[Shared]:
+        """What entries cost beside `sum gamma T`, below 0 for what choices share.
+
+        Args:
+            gamma: Relaxed one-hot of every choice, shape `(E, k)`.
+            math: numpy, or a module with its functions, such as `keras.ops`.
+
+        Returns:
+            Expected over independent choices: exact where gamma is one-hot.
+        """
+        del gamma, math
+        return []
 
     def entries(self, ops: Sequence[str]) -> tuple[Site, ...]:
         """Every table entry that a deployed network pays, as often as it runs there.
@@ -139,13 +153,7 @@ class Space(ABC):
     def narrow(
         self, layer: str, kernel: NDArray[Any], ops: Sequence[str]
     ) -> NDArray[Any]:
-        """The part of a supernet's kernel that a network which is not whole has.
-
-        Args:
-            layer: Name of a layer around the slots.
-            kernel: Its kernel in the supernet.
-            ops: An op for each choice.
-        """
+        """The part of a kernel of a layer around the slots that such ops leave."""
         del ops
         raise ValueError(f"{self.kind} narrows no layer, got {layer} {kernel.shape}")
 
@@ -228,7 +236,7 @@ class Space(ABC):
         """Every distinct table entry of the space, sorted: what a profile measures."""
         pairs = np.argwhere(self.allowed).tolist()
         priced = {site for e, m in pairs for site in self.sites(e, self.ops[m])}
-        return tuple(sorted(priced.union(*map(self.joins, range(len(self.choices))))))
+        return tuple(sorted(priced.union(self.joins())))
 
     def matrix(self, price: Callable[[Site], float]) -> NDArray[np.float32]:
         """What every op at every choice costs: P, T, or what `price` says.

@@ -49,7 +49,7 @@ def main(networks: int, seed: int) -> None:
     print(
         f"{networks} other networks, {min(measured):.3f} to {max(measured):.3f} ms: "
         f"median error {np.median(errors):.2%}, largest {errors.max():.2%}, Spearman "
-        f"{spearman(predicted, measured):.3f}, {inside} inside the 90 % interval"
+        f"{spearman(predicted, measured):.3f}, {inside} inside the interval"
     )
 
 

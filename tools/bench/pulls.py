@@ -1,12 +1,13 @@
-"""How strongly the data and the price move the architecture, along a search.
+"""How strongly the data and each cost move the architecture, along a search.
 
-For every checkpoint that RUN kept (`tfnas search --keep 99`): the gradient of the task
-loss and of the price term by the logits alpha, each averaged over many batches of the
-hypernetwork's half with points and ops drawn anew, as the search does; and their norms.
-A single batch's task gradient is mostly noise, so what noise is left in the average is
-taken off: `|E g|^2` is estimated without bias by the mean of products of two halves.
+For every checkpoint that RUN kept (`tfnas search --keep 99`): the gradients of the task
+loss and of each cost, at strength 1, by the logits alpha at the uniform point, averaged
+over many batches of the hypernetwork's half with ops drawn anew; and their norms. A
+single batch's task gradient is mostly noise, so what noise is left in the average is
+taken off: `|E g|^2` is estimated without bias by the product of two halves' means.
 """
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -16,28 +17,30 @@ import tensorflow as tf
 
 from tfnas.data.halves import search_halves
 from tfnas.data.load import load
-from tfnas.search.prices import price
 from tfnas.search.run import Run
 from tfnas.search.search import Search, make_search
 
 
-def pulls(search: Search, batches: Any) -> tuple[Any, Any]:
-    """Gradients by alpha of every batch: `(batches, choices, ops)`, task and price."""
+def pulls(search: Search, batches: Any) -> dict[str, Any]:
+    """Gradients by alpha of every batch, shape `(batches, choices, ops)`, by term."""
 
-    @tf.function
-    def pull(x: Any, y: Any, number: Any) -> tuple[Any, Any]:
-        point = search.draw_point(len(search.space.ops), (search.seed, number))
+    @tf.function(autograph=False)  # type: ignore[untyped-decorator]
+    def pull(x: Any, y: Any, number: Any) -> dict[str, Any]:
+        point, level = search._place()
         with tf.GradientTape(persistent=True) as tape:
-            alpha = search.logits(point)
-            gamma = search._draw_gamma(alpha, (search.seed + 1, number))
-            cost = price(point, tf.nn.softmax(alpha), search.prices)
+            alpha = search.logits(point, level)
+            gamma = search.draws.gamma(
+                alpha, search.temperature, tf.stack([search.config.seed, number])
+            )
+            terms = search.prices.terms(point, tf.nn.softmax(alpha))
         by_gamma = search._gradients(x, y, gamma)[2][1]
-        return tape.gradient(gamma, alpha, by_gamma), tape.gradient(cost, alpha)
+        costs = {name: tape.gradient(term, alpha) for name, term in terms.items()}
+        return {"task": tape.gradient(gamma, alpha, by_gamma), **costs}
 
     found = [
         pull(x, y, tf.constant(number)) for number, (_, (x, y)) in enumerate(batches)
     ]
-    return tuple(np.array([pair[kind] for pair in found]) for kind in (0, 1))
+    return {name: np.array([one[name] for one in found]) for name in found[0]}
 
 
 def mean_norm(gradients: Any) -> float:
@@ -49,20 +52,22 @@ def mean_norm(gradients: Any) -> float:
 @click.command()
 @click.argument("run", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--batches", default=200, show_default=True, help="To average over.")
-def main(run: Path, batches: int) -> None:
-    """Print both norms for every checkpoint of RUN."""
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path))
+def main(run: Path, batches: int, output: Path | None) -> None:
+    """Print the norm of every pull, for every checkpoint of RUN."""
     config, table = Run(run).load_config(), Run(run).load_table()
     halves = search_halves(load(config.data), config.batch_size, config.seed)
+    search, rows = make_search(config, table, halves.steps), []
     for path in sorted(run.glob("checkpoint-*.weights.h5")):
-        search = make_search(config, table, halves.steps)
         search.load_weights(path)
         seen = halves.batches(config.epochs, 0, config.epochs + 1).take(batches)
-        task, prices = (mean_norm(found) for found in pulls(search, seen))
-        print(
-            f"{path.name}: task {task:.2e}, price {prices:.2e}, "
-            f"price/task {prices / task:.2f}",
-            flush=True,
-        )
+        norms = {name: mean_norm(g) for name, g in pulls(search, seen).items()}
+        rows.append({"checkpoint": path.name, **norms})
+        shown = ", ".join(f"{name} {norm:.2e}" for name, norm in norms.items())
+        ratio = norms["latency"] / norms["task"] if norms["task"] else float("nan")
+        print(f"{path.name}: {shown}; latency/task {ratio:.2f}", flush=True)
+    if output:
+        output.write_text(json.dumps(rows, indent=1))
 
 
 if __name__ == "__main__":

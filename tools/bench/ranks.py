@@ -1,0 +1,107 @@
+"""Whether scores with the supernet's weights rank networks as their training does.
+
+Random networks of a space, drawn as the calibration draws them, are each trained once
+from scratch on a part of the training set, all equally, and looked at on its held-out
+tenth; the test set is not looked at. Against that stands each run's own score of them
+on the images that it held out. What was trained is kept, so that the command goes on
+where it was, and further runs of the same space cost a minute each.
+"""
+
+import json
+import random
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from tfnas.data.batches import in_order
+from tfnas.data.dataset import Dataset
+from tfnas.data.load import load_source
+from tfnas.deploy.settings import TrainConfig
+from tfnas.deploy.train import train_member
+from tfnas.family.scorer import Scorer
+from tfnas.latency.calibration import spearman
+from tfnas.networks.evaluate import accuracy
+from tfnas.search.run import Run
+from tfnas.search.search import Search, make_search
+from tfnas.spaces.architecture import Architecture, random_architecture
+
+
+def without_test(data: Dataset, images: int) -> Dataset:
+    """Some of the training set, and a tenth of it in the place of the test set."""
+    order = np.random.default_rng(0).permutation(len(data.x_train))
+    held, rest = np.split(order, [len(order) // 10])
+    rest = rest[:images]
+    return replace(
+        data,
+        x_train=data.x_train[rest],
+        y_train=data.y_train[rest],
+        x_test=data.x_train[held],
+        y_test=data.y_train[held],
+    )
+
+
+def networks(search: Search, count: int) -> list[Architecture]:
+    """Distinct random networks of a space, the same ones every time."""
+    rng, found = random.Random(0), dict[Architecture, None]()
+    while len(found) < count:
+        found.setdefault(random_architecture(search.space, rng))
+    return [*found]
+
+
+def trained(
+    members: list[Architecture], data: Dataset, config: TrainConfig, kept: Path
+) -> list[float]:
+    """Accuracy of each after training; read from a file where it is known."""
+    known: dict[str, float] = json.loads(kept.read_text()) if kept.exists() else {}
+    for member in members:
+        key = f"{member.space.fingerprint} {member.indices}"
+        if key not in known:
+            model = train_member(member, data, config)
+            known[key] = accuracy(model, in_order(data.x_test, data.y_test))
+            kept.write_text(json.dumps(known))
+            print(f"{known[key]:.4f} {member.op_counts}", flush=True)
+    return [known[f"{m.space.fingerprint} {m.indices}"] for m in members]
+
+
+def scores_of(run: Run, members: list[Architecture], data: Dataset) -> list[float]:
+    """What the supernet of a run says of networks; its hypernetwork is not asked."""
+    search = make_search(run.load_config(), run.load_table(), steps=1)
+    search.supernet.load_weights(run.supernet)
+    score = Scorer(search, data)
+    return [score.fully(member) for member in members]
+
+
+@click.command()
+@click.argument(
+    "runs",
+    nargs=-1,
+    required=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+)
+@click.option("--networks", "count", default=24, show_default=True, help="How many.")
+@click.option("--images", default=12_800, show_default=True, help="To train on.")
+@click.option("--epochs", default=4, show_default=True, help="Passes over them.")
+@click.option("--kept", type=click.Path(path_type=Path), default="ranks.json")
+def main(
+    runs: tuple[Path, ...], count: int, images: int, epochs: int, kept: Path
+) -> None:
+    """Print the rank correlation for each of RUNS, all of one space."""
+    first = Run(runs[0])
+    config, table = first.load_config(), first.load_table()
+    members = networks(make_search(config, table, steps=1), count)
+    data = load_source(config.source, table.space.input_shape)
+    part, recipe = without_test(data, images), TrainConfig(epochs=epochs)
+    truth = trained(members, part, recipe, kept)
+    for path in runs:
+        found: dict[str, Any] = {"run": str(path)}
+        scores = scores_of(Run(path), members, data)
+        found["spearman"] = spearman(scores, truth)
+        found["mean_gap"] = float(np.mean(np.subtract(truth, scores)))
+        print(json.dumps({**found, "scores": scores, "trained": truth}), flush=True)
+
+
+if __name__ == "__main__":
+    main()

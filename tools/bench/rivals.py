@@ -1,0 +1,153 @@
+"""Whether a member within a limit beats chance, with the same chances for both.
+
+For limits spread over the range of a space: the member that `export --max-latency`
+takes; the best of 24 random networks that keep the limit and use most of it, chosen by
+the same scores in the same way; and the member's own ops, shuffled over the choices.
+All are trained equally, from the supernet's weights or from scratch, on a part of the
+training set and looked at on its held-out tenth; the test set is not looked at. Results
+are kept, so that the command goes on where it was.
+"""
+
+import json
+import random
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from ranks import without_test
+
+from tfnas.data.batches import in_order
+from tfnas.data.dataset import Dataset
+from tfnas.deploy.settings import TrainConfig
+from tfnas.deploy.train import train_member
+from tfnas.errors import SettingsError
+from tfnas.family.extremes import space_ranges
+from tfnas.family.limits import Limits, Request
+from tfnas.family.selector import Selector
+from tfnas.latency.table import LatencyTable
+from tfnas.networks.evaluate import accuracy
+from tfnas.networks.weights import named_weights
+from tfnas.search.run import Run
+from tfnas.spaces.architecture import Architecture, random_architecture
+
+RIVALS, TRIES = 24, 100_000
+# A random network within a limit uses at least this share of it.
+NEAR = 0.85
+
+
+def limits_over(table: LatencyTable, count: int) -> list[float]:
+    """Limits in ms from a little above the fastest network to the slowest."""
+    found = space_ranges(table)["latency_ms"]
+    above = 1 + table.calibration.interval[1]
+    low, high = 1.02 * above * found["min"], above * found["max"]
+    return [float(f"{ms:.4g}") for ms in np.linspace(low, high, count)]
+
+
+def shuffles(member: Architecture, rng: random.Random) -> Iterator[Architecture]:
+    """The member's ops in other orders, where they may stand."""
+    indices = list(member.indices)
+    for _ in range(TRIES):
+        rng.shuffle(indices)
+        try:
+            yield Architecture(member.space, tuple(indices))
+        except SettingsError:
+            continue
+
+
+def best_of(
+    drawn: Iterator[Architecture], limit: float, selector: Selector, least: float
+) -> Architecture | None:
+    """The best by score of the first networks that keep a limit."""
+    found: dict[Architecture, None] = {}
+    for network in drawn:
+        if least * limit <= selector.table.predict(network).high_ms <= limit:
+            found.setdefault(network)
+        if len(found) == RIVALS:
+            break
+    last = sorted(found, key=selector.score, reverse=True)[:8]
+    return max(last, key=selector.score.fully) if last else None
+
+
+def contestants(
+    selector: Selector, limit: float, rng: random.Random
+) -> dict[str, Architecture | None]:
+    """Who is trained for a limit."""
+    asked = Request(None, Limits(latency_ms=limit))
+    member = selector.take(asked).architecture
+    draw: Callable[[], Architecture] = partial(random_architecture, member.space, rng)
+
+    def keeps(network: Architecture) -> bool:
+        return selector.table.predict(network).high_ms <= limit
+
+    return {
+        "family": member,
+        "random": best_of((draw() for _ in range(TRIES)), limit, selector, NEAR),
+        "shuffled": next(filter(keeps, shuffles(member, rng)), None),
+    }
+
+
+def compare(
+    run: Run, limits: int, images: int, epochs: int, from_scratch: bool
+) -> list[dict[str, Any]]:
+    """One row for each limit; rows that were kept are read."""
+    selector = Selector(run)
+    start = None if from_scratch else named_weights(selector.search.supernet)
+    data = without_test(selector.data, images)
+    config, rng = TrainConfig(epochs=epochs), random.Random(0)
+    kept = run.path / f"rivals-{limits}-{images}-{epochs}-{from_scratch}.jsonl"
+    lines = kept.read_text().splitlines() if kept.exists() else []
+    rows = [json.loads(line) for line in lines]
+    for number, limit in enumerate(limits_over(selector.table, limits)):
+        who = contestants(selector, limit, rng)
+        if number < len(rows):
+            continue
+        row: dict[str, Any] = {"limit": limit}
+        for name, network in who.items():
+            row[name] = network and trained(network, data, config, start)
+        rows.append(row)
+        kept.write_text("\n".join(map(json.dumps, rows)) + "\n")
+        print(json.dumps(row), flush=True)
+    return rows
+
+
+def trained(who: Architecture, data: Dataset, config: TrainConfig, start: Any) -> float:
+    """Accuracy after training."""
+    model = train_member(who, data, config, weights=start)
+    return accuracy(model, in_order(data.x_test, data.y_test))
+
+
+@click.command()
+@click.argument(
+    "runs",
+    nargs=-1,
+    required=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+)
+@click.option("--limits", default=12, show_default=True, help="How many.")
+@click.option("--images", default=12_800, show_default=True, help="To train on.")
+@click.option("--epochs", default=2, show_default=True, help="Passes over them.")
+@click.option("--from-scratch", is_flag=True, help="Fresh weights for all.")
+def main(
+    runs: tuple[Path, ...], limits: int, images: int, epochs: int, from_scratch: bool
+) -> None:
+    """Compare members of RUNS with chance."""
+    rows = [
+        row
+        for run in runs
+        for row in compare(Run(run), limits, images, epochs, from_scratch)
+    ]
+    for rival in ("random", "shuffled"):
+        pairs = [(row["family"], row[rival]) for row in rows if row[rival] is not None]
+        gains = 100 * np.subtract(*np.transpose(pairs))
+        error = gains.std(ddof=1) / len(gains) ** 0.5
+        print(
+            f"against {rival}: {gains.mean():+.2f} points (standard error "
+            f"{error:.2f}), {np.sum(gains > 0)} of {len(gains)} won"
+        )
+
+
+if __name__ == "__main__":
+    main()
