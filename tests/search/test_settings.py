@@ -62,7 +62,7 @@ def test_where_one_strength_was_searched_it_is_the_only_one():
 
 @pytest.mark.parametrize("strength", [0.09, 11, 0, -1, float("nan")])
 def test_a_strength_that_was_not_searched_is_refused(strength):
-    with pytest.raises(SettingsError, match=f"{strength}: the search has seen 0.1 to"):
+    with pytest.raises(SettingsError, match=f"{strength}: take one of the 0.1 to"):
         SearchConfig().level(strength)
 
 

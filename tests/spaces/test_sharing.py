@@ -90,18 +90,22 @@ def test_the_expected_cost_is_that_of_independent_draws():
     )
 
 
-def test_tensorflow_computes_what_numpy_does_and_a_gradient():
+def test_tensorflow_computes_what_numpy_does_at_many_points_and_a_gradient():
     space = CellSpace((9, 8, 1), 3, channels=4, ops=WITH_NONE)
-    table = priced(space)
-    gamma = np.random.default_rng(0).dirichlet([1.0] * 5, len(space.choices))
+    table, rng = priced(space), np.random.default_rng(0)
+    gammas = rng.dirichlet([1.0] * 5, (2, len(space.choices)))
 
     with tf.GradientTape() as tape:
-        tape.watch(tensor := tf.constant(gamma, tf.float32))
-        cost = table.relaxed_ms(tensor, keras_ops)
+        tape.watch(tensor := tf.constant(gammas, tf.float32))
+        paid, joined = space.shared(tensor, keras_ops)
+        ops_ms = tf.reduce_sum(paid * table.matrix(), (1, 2))
+        costs = table.skeleton_ms + ops_ms + tf.linalg.matvec(joined, table.joins_ms())
 
-    assert float(cost) == pytest.approx(float(table.relaxed_ms(gamma)), rel=1e-5)
-    slopes = tape.gradient(cost, tensor).numpy()
-    up, down = gamma.copy(), gamma.copy()
+    expected = [float(table.relaxed_ms(gamma)) for gamma in gammas]
+    np.testing.assert_allclose(costs, expected, rtol=1e-5)
+    np.testing.assert_allclose(table.relaxed_ms(gammas), expected, rtol=1e-5)
+    slopes = tape.gradient(costs, tensor).numpy()
+    up, down = gammas[1].copy(), gammas[1].copy()
     up[3, 1], down[3, 1] = up[3, 1] + 1e-4, down[3, 1] - 1e-4
     difference = float(table.relaxed_ms(up) - table.relaxed_ms(down)) / 2e-4
-    assert slopes[3, 1] == pytest.approx(difference, rel=1e-3)
+    assert slopes[1, 3, 1] == pytest.approx(difference, rel=1e-3)

@@ -1,9 +1,9 @@
 """Latency tables: milliseconds per site on one target, and what they predict."""
 
 import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from math import fsum, isfinite
 from typing import Any
 
 import numpy as np
@@ -64,7 +64,7 @@ class LatencyTable:
                 "Measure it again with `tfnas profile`."
             )
         for site, row in self.rows.items():
-            if not (isfinite(row.median_ms) and row.median_ms >= 0):
+            if not (math.isfinite(row.median_ms) and row.median_ms >= 0):
                 raise TableError(
                     f"The table of {self.target} gives {row.median_ms} ms for {site}: "
                     "a time must be finite and not negative. Measure it again."
@@ -75,7 +75,7 @@ class LatencyTable:
                 f"{self.target} runs no op of the space at {choice}: add an op."
             )
         # A difference, which may be below 0.
-        if not isfinite(self.skeleton_ms):
+        if not math.isfinite(self.skeleton_ms):
             raise TableError(f"The skeleton of {self.target} is not a number of ms.")
 
     @property
@@ -87,7 +87,7 @@ class LatencyTable:
 
     def sum_ms(self, architecture: Architecture) -> float:
         """`skeleton + sum of table entries`, not calibrated; sums are entries too."""
-        return self.skeleton_ms + fsum(map(self.median_ms, architecture.entries))
+        return self.skeleton_ms + math.fsum(map(self.median_ms, architecture.entries))
 
     def predict(self, architecture: Architecture) -> Prediction:
         """Latency of a whole network: `b + s * (skeleton + sum of table entries)`."""
@@ -108,22 +108,19 @@ class LatencyTable:
         """
         return self.space.matrix(self.median_ms)
 
-    def shared_ms(self, gamma: Any, math: Any = np) -> list[tuple[int | None, Any]]:
-        """What networks cost beside `sum gamma T`: by op, None for sums; see `Space`.
+    def joins_ms(self) -> NDArray[np.float32]:
+        """Milliseconds of every site of `space.joins`."""
+        return np.array([*map(self.median_ms, self.space.joins())], np.float32)
+
+    def relaxed_ms(self, gamma: Any) -> Any:
+        """`sum_ms`, expected over independent choices; exact where gamma is one-hot.
 
         Args:
-            gamma: Relaxed one-hot of every choice, shape `(num_choices, num_ops)`.
-            math: numpy, or a module with its functions, such as `keras.ops`.
+            gamma: Relaxed one-hot of every choice, shape `(..., num_choices, num_ops)`.
         """
-        return [
-            (op, amount * fsum(map(self.median_ms, sites)))
-            for sites, op, amount in self.space.shared(gamma, math)
-        ]
-
-    def relaxed_ms(self, gamma: Any, math: Any = np) -> Any:
-        """`sum_ms`, expected over independent choices; exact where gamma is one-hot."""
-        shared = sum(ms for _, ms in self.shared_ms(gamma, math))
-        return self.skeleton_ms + math.sum(gamma * self.matrix()) + shared
+        paid, joined = self.space.shared(gamma, np)
+        ops_ms = np.sum(paid * self.matrix(), axis=(-2, -1))
+        return self.skeleton_ms + ops_ms + joined @ self.joins_ms()
 
     def usable(self) -> NDArray[np.bool_]:
         """Which ops may stand at a choice and run, priced whole, at all of its sites.

@@ -20,7 +20,7 @@ _LEVELS = (-1.0, -0.5, 0.0, 0.5, 1.0)
 
 
 class Hypernetwork(keras.Model):
-    """`alpha = H_a(S, r)`: what both kinds have in common.
+    """`alpha = H_a(S, r)` at one point or many: what both kinds have in common.
 
     Args:
         num_axes: Axes of the simplex.
@@ -28,12 +28,12 @@ class Hypernetwork(keras.Model):
         num_ops: Ops of the space.
 
     Call arguments:
-        point: Complexity vector `S`, shape `(num_axes,)`.
+        point: Complexity vector `S`, shape `(..., num_axes)`.
         level: The logarithm of the strength `r`, -1 at the least that is drawn and 1 at
-            the most, shape `()`.
+            the most, shape `(...)`.
 
     Output shape:
-        `(num_choices, num_ops)`
+        `(..., num_choices, num_ops)`
     """
 
     def __init__(
@@ -43,6 +43,11 @@ class Hypernetwork(keras.Model):
         self.num_axes = num_axes
         self.num_choices = num_choices
         self.num_ops = num_ops
+
+    def by_choice(self, logits: Any, level: Any) -> Any:
+        """The logits of each level, in rows of choices."""
+        shape = (*ops.shape(level), self.num_choices, self.num_ops)
+        return ops.reshape(logits, shape)
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -89,12 +94,13 @@ class PivotHypernetwork(Hypernetwork):
 
     def call(self, point: Any, level: Any) -> Any:
         pivots = ops.softmax(self.pivot_logits, axis=-1)
-        distances = ops.sum(ops.square(point - pivots), axis=-1)
+        distances = ops.sum(ops.square(point[..., None, :] - pivots), axis=-1)
         mix = ops.softmax(-self.sharpness * distances)
-        away = ops.abs(level - ops.convert_to_tensor(_LEVELS))
-        shares = mix[:, None] * ops.relu(1 - away / (_LEVELS[1] - _LEVELS[0]))
-        alpha = ops.sum(shares[:, :, None] * self.references, axis=(0, 1))
-        return ops.reshape(alpha, (self.num_choices, self.num_ops))
+        away = ops.abs(level[..., None] - ops.convert_to_tensor(_LEVELS))
+        by_level = ops.relu(1 - away / (_LEVELS[1] - _LEVELS[0]))
+        shares = mix[..., None] * by_level[..., None, :]
+        alpha = ops.tensordot(shares, self.references, 2)
+        return self.by_choice(alpha, level)
 
 
 def sharpness(pivots: Any) -> float:
@@ -139,15 +145,16 @@ class MlpHypernetwork(Hypernetwork):
             num_choices * num_ops, kernel_initializer="zeros", name="logits"
         )
 
-    def build(self, point_shape: Any, level_shape: Any = ()) -> None:
+    def build(self, point_shape: Any, level_shape: Any = None) -> None:
         del point_shape, level_shape
         self.hidden.build((1, self.num_axes + 1))
         self.logits.build((1, self.units))
 
     def call(self, point: Any, level: Any) -> Any:
-        seen = ops.append(point * self.num_axes - 1, level)
-        alpha = self.logits(self.hidden(seen[None]))
-        return ops.reshape(alpha, (self.num_choices, self.num_ops))
+        even = point * self.num_axes - 1
+        seen = ops.concatenate([even, level[..., None]], axis=-1)
+        flat = ops.reshape(seen, (-1, self.num_axes + 1))
+        return self.by_choice(self.logits(self.hidden(flat)), level)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "units": self.units}

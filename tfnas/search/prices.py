@@ -61,24 +61,23 @@ class Prices:
         of the uniform point.
 
         Args:
-            point: Complexity vector `S`, shape `(num_axes,)`.
-            gamma_bar: Noise-free op weights, shape `(num_choices, num_ops)`.
+            point: Complexity vector `S`, shape `(..., num_axes)`.
+            gamma_bar: Noise-free op weights, shape `(..., num_choices, num_ops)`.
 
         Returns:
-            Scalars without a unit, by the names of `COSTS`.
+            Shapes `(...)`, without a unit, by the names of `COSTS`.
         """
-        shares = _shares(point, self.table.space.axis_of_ops)
-        weighed = shares * gamma_bar
-        latency_ms = ops.sum(weighed * self.table.matrix())
-        for op, ms in self.table.shared_ms(gamma_bar, ops):
-            latency_ms = latency_ms + (ms if op is None else shares[op] * ms)
-        reference_ms = self._reference_ms()
+        space, table = self.table.space, self.table
+        shares = _shares(point, space.axis_of_ops)[..., None, :]
+        paid, joined = space.shared(gamma_bar, ops)
+        latency_ms = _total(shares * paid * table.matrix())
+        latency_ms = latency_ms + ops.sum(joined * table.joins_ms(), axis=-1)
+        params = _total(shares * gamma_bar * self.params)
         reference_params = float(np.sum(self._mixture() * self.params))
         return {
-            "latency": _per(self.latency_weight, reference_ms) * latency_ms,
-            "params": _per(self.params_weight, reference_params)
-            * ops.sum(weighed * self.params),
-            "count": self.count_weight / len(self.params) * ops.sum(weighed),
+            "latency": _per(self.latency_weight, self._reference_ms()) * latency_ms,
+            "params": _per(self.params_weight, reference_params) * params,
+            "count": self.count_weight / len(self.params) * _total(shares * gamma_bar),
         }
 
     def pulls(self, points: Any, alphas: Any) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -93,8 +92,7 @@ class Prices:
         """
         with tf.GradientTape(persistent=True) as tape:
             tape.watch(alphas)
-            pairs = (points, ops.softmax(alphas))
-            terms = tf.vectorized_map(lambda pair: self.terms(*pair), pairs)
+            terms = self.terms(points, ops.softmax(alphas))
         return terms, {
             name: tape.gradient(cost, alphas) for name, cost in terms.items()
         }
@@ -109,9 +107,14 @@ class Prices:
 
 
 def _shares(point: Any, axis_of_ops: Sequence[int] | None) -> Any:
-    """What an op's price is multiplied by, 1 at the uniform point: `(num_ops,)`."""
-    scaled = point.shape[0] * point
-    return scaled if axis_of_ops is None else ops.take(scaled, axis_of_ops)
+    """What an op's price is multiplied by, 1 at the uniform point: `(..., num_ops)`."""
+    scaled = point.shape[-1] * point
+    return scaled if axis_of_ops is None else ops.take(scaled, axis_of_ops, axis=-1)
+
+
+def _total(costs: Any) -> Any:
+    """Summed over choices and ops."""
+    return ops.sum(costs, axis=(-2, -1))
 
 
 def _per(weight: float, reference: float) -> float:

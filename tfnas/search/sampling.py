@@ -48,7 +48,7 @@ def gumbel_point(focus: Any, tau: float, seed: Any) -> Any:
     to the uniform point; an axis has the largest share as often as the focus says.
 
     Args:
-        focus: The point that each draw is around, shape `(..., num_axes)`.
+        focus: The point that draws favour, shape `(..., num_axes)`.
         tau: Temperature.
         seed: Two integers, shape `(2,)`.
     """

@@ -26,7 +26,7 @@ DEFAULTS = SearchConfig()
 _CLIP_NORM = 5.0
 # The logit of an op that may not stand at a choice, or that a target does not run.
 NEVER = -1e9
-# Every so many steps the weights step for the largest member.
+# Every so many moves of the weights, one is for the largest member.
 LARGEST_EVERY = 4
 # Draws of point and strength over which the price of a step is averaged.
 _PRICED = 32
@@ -89,7 +89,7 @@ class Search(keras.Model):
         self.built = True
         self._gradients = tf.function(self._task_gradients)
         self._alphas = tf.function(
-            self._logits_at,
+            self.logits,
             input_signature=[tf.TensorSpec((None, axes)), tf.TensorSpec((None,))],
         )
 
@@ -131,7 +131,7 @@ class Search(keras.Model):
         train, val = data
         # Read before the first optimizer counts on: both halves draw for this step.
         seeds = self.draws.seeds(self.optimizer.iterations)
-        alpha = self._logits_at(*self.draws.points(seeds[:2], 1))[0]
+        alpha = self.logits(*self.draws.points(seeds[:2], 1))[0]
         gamma = self.draws.gamma(alpha, self.temperature, seeds[2])
         if self.config.mode == "sampled":
             turn = seeds[0][1] % (len(seeds) * LARGEST_EVERY) == 0
@@ -152,18 +152,19 @@ class Search(keras.Model):
         # Prices need no network: the mean of many draws costs next to nothing.
         points, levels = self.draws.points(seeds[3:], _PRICED)
         with tf.GradientTape(persistent=True) as tape:
-            alpha = self._logits_at(*self.draws.points(seeds[:2], 1))[0]
+            alpha = self.logits(*self.draws.points(seeds[:2], 1))[0]
             gamma = self.draws.gamma(alpha, self.temperature, seeds[2])
-            alphas = self._logits_at(points, levels)
+            alphas = self.logits(points, levels)
         if self.config.order == 1 or warm_up:
             val_loss, logits, (by_weights, by_gamma) = self._gradients(*val, gamma)
         else:
-            weights, rate = (
+            val_loss, logits, by_gamma = unrolled_gradients(
+                self._gradients,
                 self.supernet.trainable_variables,
                 self.optimizer.learning_rate,
-            )
-            val_loss, logits, by_gamma = unrolled_gradients(
-                self._gradients, weights, rate, train, val, gamma
+                train,
+                val,
+                gamma,
             )
         strength = self.config.strength(levels)
         by_task = tape.gradient(gamma, alpha, sum_over_replicas(by_gamma))
@@ -180,12 +181,9 @@ class Search(keras.Model):
         price = ops.mean(strength * sum(terms.values()))
         return val_loss, logits, {"price": price, **facts}
 
-    def logits(self, point: Any, level: Any) -> Any:
-        """`alpha = H_a(S, r)`, `(num_choices, num_ops)`; for r see `config.level`."""
-        return self.hypernetwork(point, level) + self.barred
-
-    def _logits_at(self, points: Any, levels: Any) -> Any:
-        return tf.vectorized_map(lambda pair: self.logits(*pair), (points, levels))
+    def logits(self, points: Any, levels: Any) -> Any:
+        """`alpha = H_a(S, r)` with no op that is barred; for r see `config.level`."""
+        return self.hypernetwork(points, levels) + self.barred
 
     def _task_gradients(self, x: Any, y: Any, gamma: Any) -> Any:
         """Task loss, logits, and the loss's gradients by weights and by gamma.

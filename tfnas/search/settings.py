@@ -29,8 +29,8 @@ class SearchConfig(Settings):
         order: 1, or 2 for the unrolled gradient of DARTS: five passes a step, not two.
         hypernetwork: `pivot` or `mlp`.
         sampler: `gumbel`, `dirichlet` or `fixed`: how points of the simplex are drawn.
-        focus: The point that `gumbel` draws around and `fixed` takes, such as
-            `0.5,0.3,0.2`; the uniform one where empty.
+        focus: The point that `fixed` takes, and whose shares tell how often `gumbel`
+            makes each axis the dearest, such as `0.5,0.3,0.2`; uniform where empty.
         tau: Temperature of `gumbel`'s points: lower is nearer to the vertices.
         least_strength: Least factor on all prices that is drawn.
         most_strength: Most of it.
@@ -93,7 +93,7 @@ class SearchConfig(Settings):
         return Source(self.data, self.skip_bad_images, typed=True)
 
     def focus_point(self, axes: Sequence[str]) -> Budget:
-        """The point that draws are around.
+        """The point that draws favour.
 
         Args:
             axes: Names of the axes of the budget.
@@ -101,7 +101,10 @@ class SearchConfig(Settings):
         Raises:
             SettingsError: If `focus` names none that is on the simplex.
         """
-        return parse_budget(self.focus, axes) if self.focus else uniform(len(axes))
+        try:
+            return parse_budget(self.focus, axes) if self.focus else uniform(len(axes))
+        except SettingsError as error:
+            raise SettingsError(f"--focus: {error}") from error
 
     def level(self, strength: float) -> float:
         """Where a strength lies between the least that is drawn, -1, and the most, 1.
@@ -112,7 +115,8 @@ class SearchConfig(Settings):
         least, most = self.least_strength, self.most_strength
         if not least * (1 - _ROUNDING) <= strength <= most * (1 + _ROUNDING):
             raise SettingsError(
-                f"--strength {strength:g}: the search has seen {least:g} to {most:g}"
+                f"--strength {strength:g}: take one of the {least:g} to {most:g} that "
+                "the search has seen"
             )
         if least == most:
             return 0.0

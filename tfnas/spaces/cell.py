@@ -13,7 +13,7 @@ from tfnas.errors import SettingsError
 from tfnas.spaces.ops import conv_bn, run
 from tfnas.spaces.sharing import Wiring
 from tfnas.spaces.site import Site, Slot
-from tfnas.spaces.space import Fill, Shared, Space
+from tfnas.spaces.space import Fill, Space
 
 # Kind of cell, state an edge starts from, node it ends in; 0 and 1 are a cell's inputs.
 Edge = tuple[str, int, int]
@@ -155,7 +155,7 @@ class CellSpace(Space):
 
     def check(self, ops: Sequence[str]) -> None:
         """Refuse networks in which a cell would pass nothing on."""
-        for kind in sorted({cell.kind for cell in self.stack}):
+        for kind in self._kinds:
             if not self.live_nodes(kind, ops):
                 raise SettingsError(
                     f"No path leads through the {kind} cell: the ops into each of its "
@@ -172,8 +172,7 @@ class CellSpace(Space):
 
     def joins(self) -> tuple[Site, ...]:
         """The sums of nodes."""
-        kinds = sorted({cell.kind for cell in self.stack})
-        return tuple(site for kind in kinds for site in self._sums(kind))
+        return tuple(site for kind in self._kinds for site in self._sums(kind))
 
     def _sums(self, kind: str) -> tuple[Site, ...]:
         """Where one sum of a node runs in the cells of a kind: one site a cell."""
@@ -205,31 +204,34 @@ class CellSpace(Space):
         sums = (site for first, *_ in sorted(partial) for site in self._sums(first[0]))
         return (*(site for sites in run_once.values() for site in sites), *sums)
 
-    def shared(self, gamma: Any, math: Any) -> list[Shared]:
-        """Ops that edges of a state share or dead nodes spare, and all sums."""
-        found: list[Shared] = []
-        for kind in sorted({cell.kind for cell in self.stack}):
+    def shared(self, gamma: Any, math: Any) -> tuple[Any, Any]:
+        """Equal ops on a state run once; nodes share sums, dead ones spare theirs."""
+        paid: dict[int, Any] = {}
+        joined = []
+        for kind in self._kinds:
             wiring = self._wiring(kind)
-            rows = wiring.carried(gamma, math)
-            for (state, op), runs in wiring.ops(rows, math).items():
+            rows = wiring.rows(gamma, math)
+            for state in range(1 + self.nodes):
                 edges = [e for (s, _), e in wiring.edges.items() if s == state]
-                counted = math.sum(math.stack([gamma[e][op] for e in edges]))
-                sites = self.sites(edges[0], self.ops[op])
-                found.append((sites, op, runs - counted))
-            found.append((self._sums(kind), None, wiring.sums(rows, math)))
-        return found
+                each = wiring.runs(rows, state, math) / len(edges)
+                paid |= dict.fromkeys(edges, each)
+            joined += [wiring.sums(rows, math)] * len(self._sums(kind))
+        by_choice = [paid[choice] for choice in range(len(self.choices))]
+        return math.stack(by_choice, -2), math.stack(joined, -1)
+
+    @property
+    def _kinds(self) -> list[str]:
+        return sorted({cell.kind for cell in self.stack})
 
     def _wiring(self, kind: str) -> Wiring:
         """The edges of a kind of cell, and which ops are one where they are equal."""
         edges = {(s, n): e for e, (of, s, n) in enumerate(self.edges) if of == kind}
-        nodes = tuple(range(2, 2 + self.nodes))
-        slots = [self.slots_of[edges[s, nodes[-1]]][0] for s in range(nodes[-1])]
-        merging = [
-            [m for m, op in enumerate(self.ops) if self.op(op).runs_once(slot)]
-            for slot in slots
+        slots = [
+            self.slots_of[edges[s, 1 + self.nodes]][0] for s in range(1 + self.nodes)
         ]
-        filled = np.array([self.op(op).chain is not None for op in self.ops])
-        return Wiring(edges, nodes, merging, filled)
+        ops = [self.op(op) for op in self.ops]
+        merges = np.array([[op.runs_once(slot) for op in ops] for slot in slots])
+        return Wiring(edges, merges, np.array([op.chain is not None for op in ops]))
 
     def _what_runs(self, choice: int, op: str) -> Key:
         """A key that two edges share only if the converter makes one op of them."""
@@ -247,8 +249,9 @@ class CellSpace(Space):
 
     def is_whole(self, ops: Sequence[str]) -> bool:
         """Whether a path reaches every node, so that no cell's output is narrower."""
-        kinds = {cell.kind for cell in self.stack}
-        return all(len(self.live_nodes(kind, ops)) == self.nodes for kind in kinds)
+        return all(
+            len(self.live_nodes(kind, ops)) == self.nodes for kind in self._kinds
+        )
 
     def narrow(
         self, layer: str, kernel: NDArray[Any], ops: Sequence[str]

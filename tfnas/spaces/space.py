@@ -16,8 +16,6 @@ from tfnas.errors import SettingsError, nearest
 from tfnas.spaces.ops import Op, find_op
 from tfnas.spaces.site import Site, Slot
 
-# Sites, the position of their op or None, how much more often than gamma they run.
-Shared = tuple[tuple[Site, ...], int | None, Any]
 # What stands in a slot: maps its input to its output, or to None where it stays empty.
 Fill = Callable[[Slot, Any], Any]
 # What networks of any space may hold once they are converted.
@@ -120,18 +118,20 @@ class Space(ABC):
         """What joining choices to the rest may cost; no part of T."""
         return ()
 
-    def shared(self, gamma: Any, math: Any) -> list[Shared]:
-        """What entries cost beside `sum gamma T`, below 0 for what choices share.
+    def shared(self, gamma: Any, math: Any) -> tuple[Any, Any]:
+        """How often entries are paid, expected over independent choices.
 
         Args:
-            gamma: Relaxed one-hot of every choice, shape `(E, k)`.
+            gamma: Relaxed one-hot of every choice, shape `(..., E, k)`.
             math: numpy, or a module with its functions, such as `keras.ops`.
 
         Returns:
-            Expected over independent choices: exact where gamma is one-hot.
+            For every op at every choice, less than gamma where choices share it, the
+            shape of gamma; and for every site of `joins`, shape `(..., num_joins)`.
+            Exact where gamma is one-hot.
         """
-        del gamma, math
-        return []
+        del math
+        return gamma, np.zeros(0, np.float32)
 
     def entries(self, ops: Sequence[str]) -> tuple[Site, ...]:
         """Every table entry that a deployed network pays, as often as it runs there.
