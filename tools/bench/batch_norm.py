@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 import numpy as np
+from options import runs_argument
 
 from tfnas.data.batches import in_order
 from tfnas.data.halves import search_halves
@@ -22,12 +23,7 @@ FEW, MANY = 50, 500
 
 
 @click.command()
-@click.argument(
-    "runs",
-    nargs=-1,
-    required=True,
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-)
+@runs_argument
 def main(runs: tuple[Path, ...]) -> None:
     """Score members of RUNS with few and with many batches."""
     for path in runs:

@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 import numpy as np
+from options import output_option, runs_argument
 
 from tfnas.family.extremes import fastest, slowest
 from tfnas.search.derive import POINTS, sweep
@@ -75,13 +76,8 @@ def report(search: Search) -> dict[str, Any]:
 
 
 @click.command()
-@click.argument(
-    "runs",
-    nargs=-1,
-    required=True,
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-)
-@click.option("--output", type=click.Path(dir_okay=False, path_type=Path))
+@runs_argument
+@output_option
 def main(runs: tuple[Path, ...], output: Path | None) -> None:
     """Print what RUNS cover."""
     result = {}

@@ -14,6 +14,7 @@ from typing import Any
 import click
 import numpy as np
 import tensorflow as tf
+from options import output_option
 
 from tfnas.data.halves import search_halves
 from tfnas.data.load import load
@@ -52,7 +53,7 @@ def mean_norm(gradients: Any) -> float:
 @click.command()
 @click.argument("run", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--batches", default=200, show_default=True, help="To average over.")
-@click.option("--output", type=click.Path(dir_okay=False, path_type=Path))
+@output_option
 def main(run: Path, batches: int, output: Path | None) -> None:
     """Print the norm of every pull, for every checkpoint of RUN."""
     config, table = Run(run).load_config(), Run(run).load_table()

@@ -15,6 +15,7 @@ from typing import Any
 
 import click
 import numpy as np
+from options import runs_argument
 
 from tfnas.data.batches import in_order
 from tfnas.data.dataset import Dataset
@@ -75,12 +76,7 @@ def scores_of(run: Run, members: list[Architecture], data: Dataset) -> list[floa
 
 
 @click.command()
-@click.argument(
-    "runs",
-    nargs=-1,
-    required=True,
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-)
+@runs_argument
 @click.option("--networks", "count", default=24, show_default=True, help="How many.")
 @click.option("--images", default=12_800, show_default=True, help="To train on.")
 @click.option("--epochs", default=4, show_default=True, help="Passes over them.")

@@ -17,6 +17,7 @@ from typing import Any
 
 import click
 import numpy as np
+from options import runs_argument
 from ranks import without_test
 
 from tfnas.data.batches import in_order
@@ -120,12 +121,7 @@ def trained(who: Architecture, data: Dataset, config: TrainConfig, start: Any) -
 
 
 @click.command()
-@click.argument(
-    "runs",
-    nargs=-1,
-    required=True,
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-)
+@runs_argument
 @click.option("--limits", default=12, show_default=True, help="How many.")
 @click.option("--images", default=12_800, show_default=True, help="To train on.")
 @click.option("--epochs", default=2, show_default=True, help="Passes over them.")

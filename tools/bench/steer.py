@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 import numpy as np
+from options import FOLDER, output_option
 
 from tfnas.data.load import load_source
 from tfnas.family.extremes import slowest
@@ -80,14 +81,11 @@ def compared(own: Sequence[float], other: Sequence[float]) -> dict[str, Any]:
     return {"own": own, "other": other, "difference": mean, "error": error}
 
 
-Runs = click.Path(exists=True, file_okay=False, path_type=Path)
-
-
 @click.command()
-@click.option("--first", multiple=True, required=True, type=Runs, help="Repeatable.")
-@click.option("--second", multiple=True, required=True, type=Runs, help="Repeatable.")
+@click.option("--first", multiple=True, required=True, type=FOLDER, help="Repeatable.")
+@click.option("--second", multiple=True, required=True, type=FOLDER, help="Repeatable.")
 @click.option("--members", default=60, show_default=True, help="Scored in each family.")
-@click.option("--output", type=click.Path(dir_okay=False, path_type=Path))
+@output_option
 def main(
     first: tuple[Path, ...], second: tuple[Path, ...], members: int, output: Path | None
 ) -> None:
