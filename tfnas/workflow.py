@@ -94,6 +94,7 @@ def gather(inputs: Inputs) -> Task:
         None, input_shape=shape or data.input_shape, num_classes=len(data.classes)
     )
     data.require(space.input_shape, space.num_classes)
+    config.focus_point(space.axes)  # a wrong one is said before anything is measured
     return Task(config, table, space, data)
 
 

@@ -105,8 +105,8 @@ def test_a_chain_is_trained_with_int8_in_the_loop(inside):
     asked = ("--budget", "skip=0.6,depthwise=0.2,dense=0.2", "--qat")
     trained = ("--epochs", 8, "--batch-size", 16)
     (card,) = json.loads(succeed("export", *asked, *trained, "--json"))
-    assert card["quantization"] == "quantization-aware", card["float_accuracy"]
-    assert card["int8_accuracy"] > 0.5, card["float_accuracy"]
+
+    assert card["quantization"] == "quantization-aware"
     assert card["int8_accuracy"] > 0.5  # of three classes
 
 

@@ -33,7 +33,7 @@ from tfnas.errors import RunError
         ("derive --budget nan,0.5,0.5", "must be a number from 0 to 1"),
         (
             "derive --budget 0.3,0.5,0.2 --strength 11",
-            "--strength 11: the search has seen 0.1 to 10",
+            "--strength 11: take one of the 0.1 to 10 that",
         ),
         ("derive --strength 2", "--strength goes with --budget"),
         ("export --max-latency 1s --strength 2", "--strength goes with --budget"),

@@ -23,6 +23,7 @@ from tfnas.cli.options import (
     table_option,
 )
 from tfnas.errors import SettingsError
+from tfnas.support.units import BYTES, COUNTS, MILLISECONDS, parse_quantity
 
 if TYPE_CHECKING:
     from tfnas.family.limits import Request
@@ -51,11 +52,13 @@ request_options = options(
     click.option("--max-size", help="Largest model_int8.tflite, such as 60KiB."),
     click.option("--max-arena", help="Most RAM for activations, such as 128KiB."),
 )
-# The arguments that these options become.
-_REQUEST = (
-    *("budgets", "strength", "latencies"),
-    *("max_params", "max_size", "max_arena"),
-)
+# The arguments that these options become; of limits, the field and the units.
+_LIMITS = {
+    "max_params": ("params", COUNTS),
+    "max_size": ("size_bytes", BYTES),
+    "max_arena": ("arena_bytes", BYTES),
+}
+_REQUEST = ("budgets", "strength", "latencies", *_LIMITS)
 
 
 @click.command()
@@ -147,14 +150,11 @@ def _run_and_requests(
     from tfnas.family.limits import Limits, combine
     from tfnas.search.run import find_run
     from tfnas.spaces.simplex import Point, parse_budget
-    from tfnas.support.units import BYTES, COUNTS, MILLISECONDS, parse_quantity
 
-    units = {"params": COUNTS, "size": BYTES, "arena": BYTES}
-    names = {"params": "params", "size": "size_bytes", "arena": "arena_bytes"}
     limits = {
-        names[what]: parse_quantity(text, unit)
-        for what, unit in units.items()
-        if (text := wanted[f"max_{what}"]) is not None
+        field: parse_quantity(wanted[option], units)
+        for option, (field, units) in _LIMITS.items()
+        if wanted[option] is not None
     }
     times_ms = [parse_quantity(text, MILLISECONDS) for text in wanted["latencies"]]
     run = find_run(Path("runs"), name)

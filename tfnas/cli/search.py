@@ -45,7 +45,7 @@ from tfnas.cli.options import (
     type=OneOf(["gumbel", "dirichlet", "fixed"]),
     help="How points are drawn.",
 )
-@click.option("--focus", help="Point that they are drawn around, such as 0.5,0.3,0.2.")
+@click.option("--focus", help="Point that they favour, such as 0.5,0.3,0.2.")
 @click.option(
     "--precision",
     type=OneOf(["float32", "mixed_bfloat16"]),

@@ -30,7 +30,8 @@ def card_text(card: Mapping[str, Any]) -> str:
         "Float accuracy": f"{card['float_accuracy']:.2%}",
         f"{card['precision'].capitalize()} accuracy": f"{card['tflite_accuracy']:.2%}",
         "Predicted latency of int8": f"{card['predicted_latency_ms']:.3f} ms "
-        f"({card['predicted_low_ms']:.3f} to {card['predicted_high_ms']:.3f})",
+        f"({card['predicted_low_ms']:.3f} to {card['predicted_high_ms']:.3f}; of such "
+        f"networks {card['predicted_beyond']:.1%} are beyond either end)",
         "Measured latency": latency,
         "Target": f"{card['target']} ({card['table_kind']})",
         "Searched for": card["searched_for"]["target"],

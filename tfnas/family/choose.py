@@ -40,8 +40,7 @@ def best_within(
 
     Looked at are the best scored members within the limits, those that come nearest to
     the limits from within, and those just beyond, repaired. The eight that look best
-    are compared on all held-out images, and the best there is taken: measured, that
-    picks better ones than the largest of those that chance may have put below it.
+    are compared on all held-out images, and the best there is taken.
 
     Args:
         family: Members and their prices.

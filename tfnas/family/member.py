@@ -84,6 +84,7 @@ def priced(architecture: Architecture, table: LatencyTable) -> dict[str, Any]:
         "predicted_latency_ms": prediction.latency_ms,
         "predicted_low_ms": prediction.low_ms,
         "predicted_high_ms": prediction.high_ms,
+        "predicted_beyond": table.calibration.beyond,
     }
 
 

@@ -88,13 +88,11 @@ class MixedOp(keras.layers.Layer):
                 layer.build(shape)
                 shape = layer.compute_output_shape(shape)
                 _require_stateless(layer)
-        key = (
-            *(*self.ops, self.mode, keras.config.dtype_policy().name),
-            replace(self.slot, choice=0, name=""),
-        )
-        self._traced = _TRACED.setdefault(
-            key, _traced(self.candidates, self.slot, self.mode)
-        )
+        shape = replace(self.slot, choice=0, name="")
+        policy = keras.config.dtype_policy().name
+        key = (tuple(self.ops), shape, self.mode, policy)
+        traced = _traced(self.candidates, self.slot, self.mode)
+        self._traced = _TRACED.setdefault(key, traced)
 
     def call(self, x: Any, gamma: Any, training: bool = False) -> Any:
         del training  # their batch norm takes the batch, always
@@ -117,7 +115,8 @@ class MixedOp(keras.layers.Layer):
 
 
 # What slots of one shape compute, as one graph that takes their weights: TensorFlow
-# traces it once, however many slots and searches call it.
+# traces it once, however many slots and searches call it. The layers of the first such
+# slot stay in memory with it.
 _TRACED: dict[tuple[Any, ...], Traced] = {}
 
 
