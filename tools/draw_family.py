@@ -9,8 +9,8 @@ from pathlib import Path
 
 import click
 
+from tfnas.family.selector import load_search
 from tfnas.search.run import Run
-from tfnas.search.search import load_search
 from tfnas.spaces.simplex import grid
 
 COLOURS = ("#3b7dd8", "#4caf7d", "#d8743b")

@@ -64,12 +64,25 @@ def test_a_pivot_hypernetwork_is_the_softmax_mix_of_its_formula():
     np.testing.assert_allclose(network(*PLACE), np.reshape(expected, (2, 3)), atol=1e-4)
 
 
+@pytest.mark.parametrize("kind", HYPERNETWORKS)
+def test_each_op_answers_to_the_price_of_its_own_axis(kind):
+    network = HYPERNETWORKS[kind](3, 2, 4, [0, 2, 2, 1])
+    network(*PLACE)
+    gains = np.arange(1.0, 9.0, dtype="float32").reshape(2, 4)
+    network.gains.assign(gains)
+
+    # r A S = 10^0.3 * 3 * (0.2, 0.5, 0.3); the rest of the logits is 0 at first
+    a, b, c = np.log(1 + 1.99526 * np.array([0.6, 1.5, 0.9]))
+    np.testing.assert_allclose(network(*PLACE), -gains * [a, c, c, b], rtol=1e-5)
+
+
 def test_an_mlp_hypernetwork_is_one_hidden_layer_of_what_differs_from_even_shares():
-    network = MlpHypernetwork(3, 2, 4, units=5)
+    network = MlpHypernetwork(3, 2, 4, [0, 1, 2, 2], units=5)
     network(*PLACE)
     unsettle(network)
+    network.gains.assign(np.zeros((2, 4)))
 
-    kernel, bias, outer, shift = network.get_weights()
+    _, kernel, bias, outer, shift = network.get_weights()
     # an even share of three axes is 1/3, which is fed in as 0
     expected = np.tanh([-0.4, 0.5, -0.1, 0.3] @ kernel + bias) @ outer + shift
     assert kernel.shape == (4, 5)
@@ -103,7 +116,7 @@ def test_saved_weights_give_the_same_logits(kind, tmp_path):
 
 @pytest.mark.parametrize("kind", HYPERNETWORKS)
 def test_axes_and_ops_are_two_numbers(kind):
-    network = HYPERNETWORKS[kind](2, 4, 5)
+    network = HYPERNETWORKS[kind](2, 4, 5, [0, 0, 1, 1, 1])
 
     assert network(tf.constant([0.3, 0.7]), LEVEL).shape == (4, 5)
     assert HYPERNETWORKS[kind].from_config(network.get_config()).num_axes == 2

@@ -18,9 +18,7 @@ MIXTURE = np.full((4, 3), 1 / 3, np.float32)
 
 
 def prices(table=TABLE):
-    # settings are for one choice: those of all of them together are WEIGHTS
-    each = {name: of / len(table.space.choices) for name, of in WEIGHTS.items()}
-    return Prices.of(table, SearchConfig(**each))
+    return Prices.of(table, SearchConfig(**WEIGHTS))
 
 
 def terms(point, gamma_bar, of=None):

@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 from searches import gumbel, softmax
 
-from tfnas.search.sampling import SAMPLERS, Draws, gumbel_softmax, straight_through
+from tfnas.search.sampling import SAMPLERS, Draws, gumbel_softmax
 from tfnas.search.settings import SearchConfig
 
 SEED = tf.constant([7, 0])
@@ -46,15 +46,14 @@ def test_a_low_temperature_makes_draws_nearly_one_hot():
     assert np.median(np.max(gamma, axis=-1)) > 0.999
 
 
-def test_straight_through_is_one_hot_with_the_gradient_of_the_shares():
-    shares = tf.constant([[0.2, 0.5, 0.3]])
-    with tf.GradientTape() as tape:
-        tape.watch(shares)
-        hard = straight_through(shares)
-        loss = tf.reduce_sum(hard * [[1.0, 2.0, 3.0]])
+def test_in_sampled_mode_an_op_runs_whole_whatever_the_temperature():
+    draws = Draws(SearchConfig(mode="sampled"), ["a", "b", "c"])
+    alpha = tf.constant([[[0.2, 0.5, 0.3]] * 2] * 4)
 
-    np.testing.assert_allclose(hard, [[0, 1, 0]], atol=1e-7)
-    np.testing.assert_array_equal(tape.gradient(loss, shares), [[1, 2, 3]])
+    hot, cold = (draws.gamma(alpha, temperature, SEED) for temperature in (5.0, 0.1))
+
+    np.testing.assert_array_equal(hot, cold)
+    np.testing.assert_array_equal(np.sort(hot, axis=-1), [[[0, 0, 1]] * 2] * 4)
 
 
 @pytest.mark.parametrize("name", SAMPLERS)

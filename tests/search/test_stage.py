@@ -6,16 +6,18 @@ from dataclasses import replace
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from searches import CONFIG, same, search_into, values
 from stand_ins import TINY, Killed, stand_in_table
 
 from tfnas.errors import DataError, SearchError, SettingsError
+from tfnas.family.selector import load_search
 from tfnas.networks.fit import Progress
 from tfnas.search.callbacks import Record, collapse_warning
 from tfnas.search.run import Run
-from tfnas.search.search import Search, load_search
+from tfnas.search.search import Search
 from tfnas.search.settings import SearchConfig
-from tfnas.search.stage import out_of_patience, run_search
+from tfnas.search.stage import graphs_as_traced, out_of_patience, run_search
 from tfnas.spaces.cell import CellSpace
 from tfnas.spaces.simplex import uniform
 
@@ -134,11 +136,24 @@ def test_history_tells_the_shares_the_latency_and_all_pulls(left_alone):
     assert [row["temperature"] for row in rows] == pytest.approx([1.0, 0.6, 0.2])
     for row in rows:
         assert sum(row[f"share_{op}"] for op in TINY.ops) == pytest.approx(1)
-        for pull in ("task", "latency", "params", "count"):
-            assert row[f"{pull}_pull"] > 0
+        for cost in ("latency", "params", "count"):
+            assert row[f"{cost}_pull"] > 0
         assert 0 <= row["val_accuracy"] <= 1
+    # 4 steps an epoch, of which the first 6 are warm-up
+    assert rows[0]["task_pull"] == 0 < rows[1]["task_pull"]
     member = search.derive(uniform(3))
     assert rows[-1]["latency_ms"] == search.table.predict(member).latency_ms
+
+
+def test_tensorflow_rewrites_no_graph_of_a_search_and_others_as_before():
+    name, options = "disable_meta_optimizer", tf.config.optimizer
+    options.set_experimental_options({name: False})
+    try:
+        with graphs_as_traced():
+            assert options.get_experimental_options()[name]
+        assert not options.get_experimental_options()[name]
+    finally:
+        options.set_experimental_options({name: True})  # as all tests have it
 
 
 def test_a_loss_that_is_no_number_ends_the_search_and_keeps_the_last_checkpoint(

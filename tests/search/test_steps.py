@@ -9,6 +9,7 @@ import tensorflow as tf
 from searches import first_pair, graph, gumbel, make, same, softmax, unsettle, values
 from stand_ins import TINY, stand_in_table
 
+from tfnas.search.gradients import score_gradient
 from tfnas.search.search import make_search
 from tfnas.search.settings import SearchConfig
 
@@ -42,7 +43,7 @@ def drawn_prices(count):
 def priced(search, point, level):
     gamma_bar = tf.nn.softmax(search.hypernetwork(point, level))
     terms = search.prices.terms(tf.constant(point), gamma_bar)
-    return 10**level * sum(terms.values())  # strengths are 0.1 to 10
+    return search.config.strength(level) * sum(terms.values())
 
 
 def relaxed_ops(alpha, noise, mode):
@@ -105,7 +106,7 @@ def test_the_weights_step_along_the_gradient_where_their_half_drew(
 def test_in_the_warm_up_both_halves_move_the_weights_and_the_hypernetwork_rests(
     tiny_data,
 ):
-    search, first = unsettled(mode="sampled", count_weight=1.0), first_pair(tiny_data)
+    search, first = unsettled(mode="sampled", count_weight=4.0), first_pair(tiny_data)
     search.compile(keras.optimizers.SGD(0.1), keras.optimizers.Adam(0.1))
     move = graph(search)
     move(first)  # so that there are moments to keep
@@ -118,7 +119,7 @@ def test_in_the_warm_up_both_halves_move_the_weights_and_the_hypernetwork_rests(
 
     assert same(rested, [np.array(v) for model in resting for v in model.variables])
     assert int(search.optimizer.iterations) == STEP + 2
-    assert float(facts["count_pull"]) > 0
+    assert float(facts["count_pull"]) > float(facts["task_pull"]) == 0
     for half, name in enumerate(("loss", "val_half_loss")):
         for variable, value in zip(
             search.supernet.trainable_variables, before, strict=True
@@ -138,7 +139,7 @@ def test_the_hypernetwork_steps_by_loss_where_it_drew_and_by_prices_of_many_draw
     tiny_data, mode, monkeypatch
 ):
     monkeypatch.setattr("tfnas.search.search._PRICED", 2)
-    search = unsettled(mode=mode, latency_weight=1.0, count_weight=0.5)
+    search = unsettled(mode=mode, latency_weight=4.0, count_weight=2.0)
     first, (point, level, noise) = first_pair(tiny_data), drawn(1)
     network, before = search.hypernetwork, values(search.hypernetwork)
     facts = graph(search)(first)
@@ -148,11 +149,19 @@ def test_the_hypernetwork_steps_by_loss_where_it_drew_and_by_prices_of_many_draw
         variable.assign(value)  # back to where the step began; the weights had moved
     with tf.GradientTape(persistent=True) as tape:
         alpha = network(point, level)
-        run, gamma = relaxed_ops(alpha, noise, mode)
-        tape.watch(run)
-        loss = task_loss(search, first[1], run)
         price = sum(priced(search, *pair) for pair in drawn_prices(2)) / 2
-        total = tf.reduce_sum(gamma * tf.stop_gradient(tape.gradient(loss, run)))
+        if mode == "soft":
+            run, _ = relaxed_ops(alpha, noise, mode)
+            loss = total = task_loss(search, first[1], run)
+        else:
+            draws = gumbel((4, 4, 3), [SEED, 8 * STEP + 5])
+            runs = [relaxed_ops(alpha, draw, mode)[0] for draw in draws]
+            losses = [task_loss(search, first[1], run) for run in runs]
+            loss = sum(losses) / 4
+            pull = score_gradient(
+                tf.stack(losses), tf.stack(runs), tf.nn.softmax(alpha)
+            )
+            total = tf.reduce_sum(alpha * tf.stop_gradient(pull))
     by_task, by_price = (
         tape.gradient(one, network.trainable_variables) for one in (total, price)
     )

@@ -13,7 +13,7 @@ from tfnas.family.member import Member, require_untrained
 from tfnas.family.scorer import Scorer
 from tfnas.latency.table import LatencyTable
 from tfnas.search.run import Run
-from tfnas.search.search import load_search
+from tfnas.search.search import Search, make_search
 from tfnas.spaces.architecture import Architecture
 from tfnas.spaces.simplex import Point
 
@@ -115,3 +115,17 @@ class Selector:
             repaired=sum(map(ne, before.indices, chosen.indices)),
             searched_for={"target": searched.target, **searched.device},
         )
+
+
+def load_search(run: Run) -> Search:
+    """The search of a run with its trained weights, ready to derive members.
+
+    Raises:
+        RunError: If the run has not ended an epoch, or is of another version.
+    """
+    config, table = run.load_config(), run.load_table()
+    run.require_searched()
+    search = make_search(config, table, steps=1)
+    search.supernet.load_weights(run.supernet)
+    search.hypernetwork.load_weights(run.hypernetwork)
+    return search

@@ -16,30 +16,13 @@ from tfnas.spaces.site import Slot
 Traced = Callable[[Any, Any, list[Any]], Any]
 
 
-@tf.custom_gradient  # type: ignore[untyped-decorator]
-def gate(x: Any, weight: Any) -> Any:
-    """`weight * x` for a weight that is 1: nothing to multiply on the way forward.
-
-    Args:
-        x: What the chosen op put out.
-        weight: The chosen op's gamma, numerically 1, shape `()`.
-
-    Returns:
-        `x`; the gradient of the weight is `sum(dy * x)`, that of `x` is `dy`.
-    """
-    return tf.identity(x), lambda dy: (
-        dy,
-        tf.reduce_sum(tf.cast(dy, weight.dtype) * tf.cast(x, weight.dtype)),
-    )
-
-
 @keras.saving.register_keras_serializable("tfnas")
 class MixedOp(keras.layers.Layer):
     """All candidate ops of one slot, weighted by their choice's row of gamma.
 
     `soft` computes `sum_m gamma[e, m] * op_m(x)` (DARTS, arXiv 1806.09055, eq. 2).
-    `sampled` runs only the op whose gamma is 1 and passes the gradient straight through
-    to gamma (GDAS, arXiv 1910.04465), so that a slot costs as much as one op.
+    `sampled` runs only the op whose gamma is 1, so that a slot costs as much as one op;
+    gamma has no gradient there.
 
     Slots of one shape are traced once: candidates keep no state beside their weights.
 
@@ -98,8 +81,7 @@ class MixedOp(keras.layers.Layer):
         del training  # their batch norm takes the batch, always
         row = gamma[self.slot.choice]
         weights = [*map(tf.convert_to_tensor, _weights(self.candidates))]
-        y = self._traced(x, row, weights)
-        return y if self.mode == "soft" else gate(y, tf.reduce_max(row))
+        return self._traced(x, row, weights)
 
     def compute_output_shape(self, x_shape: Any, gamma_shape: Any) -> Any:
         del gamma_shape

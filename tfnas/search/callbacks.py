@@ -175,8 +175,7 @@ def facts_text(search: Search, logs: Mapping[str, float]) -> str:
     scored = f"  accuracy {logs['val_accuracy']:.1%}" if "val_accuracy" in logs else ""
     return (
         f"loss {logs['loss']:.3f}{scored}  at uniform S "
-        f"{latency_ms(search, alpha):.3f} ms, {ops}  "
-        f"temperature {temperature_of(search):.2f}"
+        f"{latency_ms(search, alpha):.3f} ms, {ops}"
     )
 
 

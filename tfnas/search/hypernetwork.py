@@ -1,5 +1,6 @@
 """The hypernetwork: a point of the simplex and a strength in, all logits out."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -16,33 +17,57 @@ _INWARDS = 0.15
 # and each choice changes where its own costs say.
 _AT_VERTEX = 0.47
 # References for the strength lie at these levels, from its least to its most.
-_LEVELS = (-1.0, -0.5, 0.0, 0.5, 1.0)
+_LEVELS = (-1.0, -1 / 3, 1 / 3, 1.0)
 
 
 class Hypernetwork(keras.Model):
     """`alpha = H_a(S, r)` at one point or many: what both kinds have in common.
 
+    `alpha[e, m] = free(S, r)[e, m] - g[e, m] log(1 + r A S_a)` for op `m` of axis `a`:
+    each op answers to its own price by a gain `g` that is learned and starts at 0.
+    Without it an op that is free at the rim of the simplex keeps the logits of points
+    nearby, where it is dear, and the family does not reach its slowest networks.
+
     Args:
-        num_axes: Axes of the simplex.
+        num_axes: Axes of the simplex, `A`.
         num_choices: Choices of the space.
         num_ops: Ops of the space.
+        axis_of_ops: The axis of every op; by default each has one of its own.
 
     Call arguments:
         point: Complexity vector `S`, shape `(..., num_axes)`.
         level: The logarithm of the strength `r`, -1 at the least that is drawn and 1 at
-            the most, shape `(...)`.
+            the most, shape `(...)`; the gains take 10 to the level for `r`.
 
     Output shape:
         `(..., num_choices, num_ops)`
     """
 
     def __init__(
-        self, num_axes: int, num_choices: int, num_ops: int, **kwargs: Any
+        self,
+        num_axes: int,
+        num_choices: int,
+        num_ops: int,
+        axis_of_ops: Sequence[int] | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.num_axes = num_axes
         self.num_choices = num_choices
         self.num_ops = num_ops
+        self.axis_of_ops = list(range(num_ops) if axis_of_ops is None else axis_of_ops)
+        self.gains = self.add_weight(
+            shape=(num_choices, num_ops), initializer="zeros", name="gains"
+        )
+
+    def call(self, point: Any, level: Any) -> Any:
+        prices = ops.log1p(10.0 ** level[..., None] * self.num_axes * point)
+        own = ops.take(prices, self.axis_of_ops, axis=-1)
+        return self.free(point, level) - self.gains * own[..., None, :]
+
+    def free(self, point: Any, level: Any) -> Any:
+        """The part of the logits that knows no prices: what each kind defines."""
+        raise NotImplementedError
 
     def by_choice(self, logits: Any, level: Any) -> Any:
         """The logits of each level, in rows of choices."""
@@ -55,6 +80,7 @@ class Hypernetwork(keras.Model):
             "num_axes": self.num_axes,
             "num_choices": self.num_choices,
             "num_ops": self.num_ops,
+            "axis_of_ops": self.axis_of_ops,
         }
 
 
@@ -62,20 +88,25 @@ class Hypernetwork(keras.Model):
 class PivotHypernetwork(Hypernetwork):
     """Reference logits, mixed by how near the point is to their pivots.
 
-    `alpha(S) = sum_n softmax_n(-c |S - p_n|^2) R_n` (Firsov 2024; its published code
+    `free(S) = sum_n softmax_n(-c |S - p_n|^2) R_n` (Firsov 2024; its published code
     has the sign turned round). Pivots `p` stay on the simplex, as a softmax of free
     variables; they start at its vertices, the middles of its edges and its centre. The
     reference logits `R` start at 0, so that no op is preferred. `c` is fixed: at a
     vertex the pivot that starts there has a share of 0.47, however many axes there are.
 
     Each `R_n` is piecewise linear in the logarithm of the strength, as the map of
-    DARTS-CC (Yakovlev 2022) is in its scalar: five references lie at even distances.
+    DARTS-CC (Yakovlev 2022) is in its scalar: four references lie at even distances.
     """
 
     def __init__(
-        self, num_axes: int, num_choices: int, num_ops: int, **kwargs: Any
+        self,
+        num_axes: int,
+        num_choices: int,
+        num_ops: int,
+        axis_of_ops: Sequence[int] | None = None,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(num_axes, num_choices, num_ops, **kwargs)
+        super().__init__(num_axes, num_choices, num_ops, axis_of_ops, **kwargs)
         starts = np.array([*grid(num_axes, _GRID_STEPS), uniform(num_axes)])
         starts = (starts + _INWARDS / num_axes) / (1 + _INWARDS)
         self.sharpness = sharpness(starts)
@@ -92,15 +123,15 @@ class PivotHypernetwork(Hypernetwork):
             name="references",
         )
 
-    def call(self, point: Any, level: Any) -> Any:
+    def free(self, point: Any, level: Any) -> Any:
+        """The mix of the references at a point and a level."""
         pivots = ops.softmax(self.pivot_logits, axis=-1)
         distances = ops.sum(ops.square(point[..., None, :] - pivots), axis=-1)
         mix = ops.softmax(-self.sharpness * distances)
         away = ops.abs(level[..., None] - ops.convert_to_tensor(_LEVELS))
         by_level = ops.relu(1 - away / (_LEVELS[1] - _LEVELS[0]))
         shares = mix[..., None] * by_level[..., None, :]
-        alpha = ops.tensordot(shares, self.references, 2)
-        return self.by_choice(alpha, level)
+        return self.by_choice(ops.tensordot(shares, self.references, 2), level)
 
 
 def sharpness(pivots: Any) -> float:
@@ -135,10 +166,11 @@ class MlpHypernetwork(Hypernetwork):
         num_axes: int,
         num_choices: int,
         num_ops: int,
+        axis_of_ops: Sequence[int] | None = None,
         units: int = 64,
         **kwargs: Any,
     ) -> None:
-        super().__init__(num_axes, num_choices, num_ops, **kwargs)
+        super().__init__(num_axes, num_choices, num_ops, axis_of_ops, **kwargs)
         self.units = units
         self.hidden = layers.Dense(units, "tanh", name="hidden")
         self.logits = layers.Dense(
@@ -150,7 +182,8 @@ class MlpHypernetwork(Hypernetwork):
         self.hidden.build((1, self.num_axes + 1))
         self.logits.build((1, self.units))
 
-    def call(self, point: Any, level: Any) -> Any:
+    def free(self, point: Any, level: Any) -> Any:
+        """What the hidden layer says of a point and a level."""
         even = point * self.num_axes - 1
         seen = ops.concatenate([even, level[..., None]], axis=-1)
         flat = ops.reshape(seen, (-1, self.num_axes + 1))

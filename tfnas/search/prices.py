@@ -39,18 +39,13 @@ class Prices:
 
     @classmethod
     def of(cls, table: LatencyTable, config: SearchConfig) -> Self:
-        """Those of a table's space, with the weights of the settings.
-
-        The settings' weights are for one choice: what the task gains by a choice does
-        not shrink where a space has more of them.
-        """
-        choices = len(table.space.choices)
+        """Those of a table's space, with the weights of the settings."""
         return cls(
             table,
             params_matrix(table.space),
-            choices * config.latency_weight,
-            choices * config.params_weight,
-            choices * config.count_weight,
+            config.latency_weight,
+            config.params_weight,
+            config.count_weight,
         )
 
     def terms(self, point: Any, gamma_bar: Any) -> dict[str, Any]:

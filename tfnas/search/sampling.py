@@ -29,16 +29,6 @@ def gumbel_softmax(logits: Any, temperature: Any, seed: Any) -> Any:
     return tf.nn.softmax((logits + gumbel) / temperature, axis=-1)
 
 
-def straight_through(gamma: Any) -> Any:
-    """One-hot of the largest share; its gradient is that of the shares.
-
-    Args:
-        gamma: Shares, shape `(..., num_ops)`.
-    """
-    hard = tf.one_hot(tf.argmax(gamma, axis=-1), gamma.shape[-1], dtype=gamma.dtype)
-    return hard + (gamma - tf.stop_gradient(gamma))
-
-
 def gumbel_point(focus: Any, tau: float, seed: Any) -> Any:
     """`S ~ GumbelSoftmax(theta, tau)` with `theta = log(focus)` (Firsov 2024).
 
@@ -108,6 +98,8 @@ class Draws:
         return points, tf.random.stateless_uniform((count,), seeds[1], -1.0, 1.0)
 
     def gamma(self, alpha: Any, temperature: Any, seed: Any) -> Any:
-        """Relaxed one-hot per choice; one-hot forwards in sampled mode."""
+        """Relaxed one-hot per choice; one-hot in sampled mode, at any temperature."""
         gamma = gumbel_softmax(alpha, temperature, seed)
-        return straight_through(gamma) if self._config.mode == "sampled" else gamma
+        if self._config.mode == "soft":
+            return gamma
+        return tf.one_hot(tf.argmax(gamma, axis=-1), gamma.shape[-1])

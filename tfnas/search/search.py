@@ -1,6 +1,7 @@
 """The search: weights and hypernetwork take turns, in one `train_step`."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import keras
@@ -12,12 +13,11 @@ from tfnas.latency.table import LatencyTable
 from tfnas.networks.build import build_supernet
 from tfnas.search.derive import POINTS, derive, largest_within, sweep
 from tfnas.search.distribute import apply_once, sum_over_replicas
+from tfnas.search.gradients import drawn_gradient, unrolled_gradients
 from tfnas.search.hypernetwork import HYPERNETWORKS
 from tfnas.search.prices import COSTS, Prices
-from tfnas.search.run import Run
 from tfnas.search.sampling import Draws
 from tfnas.search.settings import SearchConfig
-from tfnas.search.unrolled import unrolled_gradients
 from tfnas.spaces.architecture import Architecture
 from tfnas.spaces.simplex import check_budget, uniform
 from tfnas.spaces.space import Space
@@ -28,6 +28,8 @@ _CLIP_NORM = 5.0
 NEVER = -1e9
 # Every so many moves of the weights, one is for the largest member.
 LARGEST_EVERY = 4
+# Draws of ops by whose losses the data say which are better, in sampled mode.
+_COMPARED = 4
 # Draws of point and strength over which the price of a step is averaged.
 _PRICED = 32
 PULLS = tuple(f"{name}_pull" for name in ("task", *COSTS))
@@ -71,9 +73,9 @@ class Search(keras.Model):
         self.space, self.table, self.config = space, table, config
         self.supernet = build_supernet(space, config.mode, config.precision)
         axes = len(space.axes)
-        self.hypernetwork = HYPERNETWORKS[config.hypernetwork](
-            axes, len(space.choices), len(space.ops), name="hypernetwork"
-        )
+        shape = (axes, len(space.choices), len(space.ops), space.axis_of_ops)
+        hypernetwork = HYPERNETWORKS[config.hypernetwork]
+        self.hypernetwork = hypernetwork(*shape, name="hypernetwork")
         self.draws = Draws(config, space.axes)
         self.temperature = self.add_weight(
             shape=(), initializer="ones", trainable=False, name="temperature"
@@ -87,6 +89,7 @@ class Search(keras.Model):
         self.hypernetwork.build((axes,))
         self.rests = False
         self.built = True
+        self._loss = tf.function(self._task_loss)
         self._gradients = tf.function(self._task_gradients)
         self._alphas = tf.function(
             self.logits,
@@ -136,42 +139,33 @@ class Search(keras.Model):
         if self.config.mode == "sampled":
             turn = seeds[0][1] % (len(seeds) * LARGEST_EVERY) == 0
             gamma = tf.where(turn, self.largest, gamma)
-        loss, _, (gradient, _) = self._gradients(*train, gamma)
-        self._move_weights(gradient)
+        loss, _ = self._move_weights(train, gamma)
         val_loss, logits, facts = self._second_half(train, val, seeds[3:], warm_up)
         hits = keras.metrics.sparse_categorical_accuracy(val[1], logits)
         losses = sum_over_replicas({"loss": loss, "val_half_loss": val_loss})
         return {**losses, "accuracy": ops.mean(hits), **facts}
 
-    def _move_weights(self, gradient: Any) -> None:
+    def _move_weights(self, batch: Any, gamma: Any) -> tuple[Any, Any]:
         variables = self.supernet.trainable_variables
+        loss, logits, (gradient, _) = self._gradients(*batch, gamma)
         apply_once(self.optimizer, sum_over_replicas(gradient), variables)
+        return loss, logits
 
     def _second_half(self, train: Any, val: Any, seeds: Any, warm_up: bool) -> Any:
         variables = self.hypernetwork.trainable_variables
         # Prices need no network: the mean of many draws costs next to nothing.
         points, levels = self.draws.points(seeds[3:], _PRICED)
-        with tf.GradientTape(persistent=True) as tape:
+        with tf.GradientTape() as tape:
             alpha = self.logits(*self.draws.points(seeds[:2], 1))[0]
-            gamma = self.draws.gamma(alpha, self.temperature, seeds[2])
             alphas = self.logits(points, levels)
-        if self.config.order == 1 or warm_up:
-            val_loss, logits, (by_weights, by_gamma) = self._gradients(*val, gamma)
-        else:
-            val_loss, logits, by_gamma = unrolled_gradients(
-                self._gradients,
-                self.supernet.trainable_variables,
-                self.optimizer.learning_rate,
-                train,
-                val,
-                gamma,
-            )
         strength = self.config.strength(levels)
-        by_task = tape.gradient(gamma, alpha, sum_over_replicas(by_gamma))
         terms, by_cost = self.prices.pulls(points, alphas)
         if warm_up:
-            self._move_weights(by_weights)
+            gamma = self.draws.gamma(alpha, self.temperature, seeds[2])
+            val_loss, logits = self._move_weights(val, gamma)
+            by_task = tf.zeros_like(alpha)
         else:
+            val_loss, logits, by_task = self._task_pull(train, val, alpha, seeds[2])
             by_price = strength[:, None, None] * sum(by_cost.values()) / _PRICED
             gradient = tape.gradient([alpha, alphas], variables, [by_task, by_price])
             apply_once(self.arch_optimizer, gradient, variables)
@@ -181,21 +175,41 @@ class Search(keras.Model):
         price = ops.mean(strength * sum(terms.values()))
         return val_loss, logits, {"price": price, **facts}
 
+    def _task_pull(self, train: Any, val: Any, alpha: Any, seed: Any) -> Any:
+        """Loss and logits of a batch, and how its expected loss changes by alpha."""
+        if self.config.mode == "sampled":
+            many = tf.tile(alpha[None], (_COMPARED, 1, 1))
+            gamma = self.draws.gamma(many, self.temperature, seed)
+            return drawn_gradient(partial(self._loss, *val), gamma, ops.softmax(alpha))
+        with tf.GradientTape() as tape:
+            tape.watch(alpha)
+            gamma = self.draws.gamma(alpha, self.temperature, seed)
+        if self.config.order == 1:
+            loss, logits, (_, by_gamma) = self._gradients(*val, gamma)
+        else:
+            weights = self.supernet.trainable_variables
+            rate = self.optimizer.learning_rate
+            loss, logits, by_gamma = unrolled_gradients(
+                self._gradients, weights, rate, train, val, gamma
+            )
+        by_gamma = sum_over_replicas(by_gamma)
+        return loss, logits, tape.gradient(gamma, alpha, by_gamma)
+
     def logits(self, points: Any, levels: Any) -> Any:
         """`alpha = H_a(S, r)` with no op that is barred; for r see `config.level`."""
         return self.hypernetwork(points, levels) + self.barred
 
     def _task_gradients(self, x: Any, y: Any, gamma: Any) -> Any:
-        """Task loss, logits, and the loss's gradients by weights and by gamma.
-
-        One graph serves both halves of a step: what a half does not use is pruned.
-        """
+        """Loss, logits, and gradients by weights and, in soft mode, by gamma."""
         with tf.GradientTape() as tape:
             tape.watch(gamma)
-            logits = self.supernet([x, gamma], training=True)
-            loss = self.compute_loss(y=y, y_pred=logits)
+            loss, logits = self._task_loss(x, y, gamma)
         by = tape.gradient(loss, [self.supernet.trainable_variables, gamma])
         return loss, logits, by
+
+    def _task_loss(self, x: Any, y: Any, gamma: Any) -> Any:
+        logits = self.supernet([x, gamma], training=True)
+        return self.compute_loss(y=y, y_pred=logits), logits
 
     def test_step(self, data: Any) -> Any:
         """Score the member at the uniform point with the supernet's weights."""
@@ -281,18 +295,4 @@ def make_search(config: SearchConfig, table: LatencyTable, steps: int) -> Search
         ),
         keras.optimizers.Adam(config.arch_lr, beta_1=0.5),
     )
-    return search
-
-
-def load_search(run: Run) -> Search:
-    """The search of a run with its trained weights, ready to derive members.
-
-    Raises:
-        RunError: If the run has not ended an epoch, or is of another version.
-    """
-    config, table = run.load_config(), run.load_table()
-    run.require_searched()
-    search = make_search(config, table, steps=1)
-    search.supernet.load_weights(run.supernet)
-    search.hypernetwork.load_weights(run.hypernetwork)
     return search

@@ -26,7 +26,8 @@ class SearchConfig(Settings):
         weight_decay: Decoupled decay of the network weights.
         arch_lr: Learning rate of the hypernetwork.
         mode: `sampled` or `soft`: one op or all ops of a choice run in a step.
-        order: 1, or 2 for the unrolled gradient of DARTS: five passes a step, not two.
+        order: 1, or 2 for the unrolled gradient of DARTS, in soft mode: five passes a
+            step, not two.
         hypernetwork: `pivot` or `mlp`.
         sampler: `gumbel`, `dirichlet` or `fixed`: how points of the simplex are drawn.
         focus: The point that `fixed` takes, and whose shares tell how often `gumbel`
@@ -37,14 +38,14 @@ class SearchConfig(Settings):
         precision: `float32`, or `mixed_bfloat16` on devices that are fast with it.
         patience: Epochs without a better member at the uniform point before the search
             ends early; 0 never ends it.
-        params_weight: lambda of the objective, for each choice of the space.
-        latency_weight: kappa of the objective, for each choice.
-        count_weight: mu of the objective, for each choice.
+        params_weight: lambda of the objective.
+        latency_weight: kappa of the objective.
+        count_weight: mu of the objective.
         warmup: Share of the steps, the first ones, in which the hypernetwork rests and
             both halves train the weights, so that ops are compared only once their
             weights have learned something.
-        start_temperature: Of the Gumbel-Softmax over ops, in the first epoch. In
-            sampled mode it does not change what is drawn: it scales the gradient.
+        start_temperature: Of the Gumbel-Softmax over ops, in the first epoch, in soft
+            mode; in sampled mode the largest share is drawn at any temperature.
         end_temperature: Of it in the last epoch.
         seed: Of weights, noise, splits and shuffling.
     """
@@ -55,20 +56,20 @@ class SearchConfig(Settings):
     batch_size: int = within(64, low=1)
     weight_lr: float = 0.05
     weight_decay: float = 3e-4
-    arch_lr: float = 3e-3
+    arch_lr: float = 0.01
     mode: str = one_of("sampled", "soft")
     order: int = within(1, low=1, high=2)
     hypernetwork: str = one_of("pivot", "mlp")
     sampler: str = one_of("gumbel", "dirichlet", "fixed")
     focus: str = ""
     tau: float = within(1.0, low=0.01)
-    least_strength: float = within(0.1, low=1e-6)
-    most_strength: float = within(10.0, low=1e-6)
+    least_strength: float = within(0.03, low=1e-6)
+    most_strength: float = within(30.0, low=1e-6)
     precision: str = one_of("float32", "mixed_bfloat16")
     patience: int = 0
-    params_weight: float = 0.00015
-    latency_weight: float = 0.0015
-    count_weight: float = 0.004
+    params_weight: float = 0.016
+    latency_weight: float = 0.16
+    count_weight: float = 0.24
     warmup: float = within(0.34, high=1)
     start_temperature: float = within(1.0, low=0.01)
     end_temperature: float = within(0.2, low=0.01)
@@ -76,6 +77,11 @@ class SearchConfig(Settings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.order == 2 and self.mode != "soft":
+            raise SettingsError(
+                "order 2 needs mode soft (--mode soft): a loss has no gradient by an op "
+                "that is drawn"
+            )
         if self.order == 2 and self.precision != "float32":
             raise SettingsError(
                 "order 2 needs precision float32: the finite difference of its "
@@ -124,8 +130,8 @@ class SearchConfig(Settings):
 
     def strength(self, level: Any) -> Any:
         """The strength that `level` maps there, for a number or an array."""
-        middle = math.sqrt(self.least_strength * self.most_strength)
-        return middle * (self.most_strength / self.least_strength) ** (level / 2)
+        share = (level + 1) / 2
+        return self.least_strength ** (1 - share) * self.most_strength**share
 
     @property
     def rest_epochs(self) -> int:

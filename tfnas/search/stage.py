@@ -1,11 +1,12 @@
 """Settings, table and data -> a searched run: the stage behind `tfnas search`."""
 
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from tfnas.data.dataset import Dataset
 from tfnas.data.halves import Halves, search_halves
@@ -54,7 +55,8 @@ def run_search(
         raise SettingsError("order = 2 moves the weights back and forth: one device")
     halves = search_halves(data, config.batch_size, config.seed)
     chief = is_chief(strategy)
-    with run.locked() if chief else nullcontext(), lost_workers(strategy):
+    locked = run.locked() if chief else nullcontext()
+    with locked, lost_workers(strategy), graphs_as_traced():
         with strategy.scope():
             search = make_search(config, table, halves.steps)
         step = _steps(config, search, strategy, halves.steps)
@@ -73,6 +75,21 @@ def run_search(
         )
         agree(strategy, [0])  # all wait for the chief's last save
     return search
+
+
+@contextmanager
+def graphs_as_traced() -> Iterator[None]:
+    """Keep TensorFlow from rewriting graphs: half of a first step, for no faster one.
+
+    `tools/bench/search_step.py` times both.
+    """
+    name, options = "disable_meta_optimizer", tf.config.optimizer
+    before = options.get_experimental_options().get(name, False)
+    options.set_experimental_options({name: True})
+    try:
+        yield
+    finally:
+        options.set_experimental_options({name: before})
 
 
 def _steps(config: SearchConfig, search: Search, strategy: Any, steps: int) -> Step:

@@ -13,10 +13,10 @@ from options import runs_argument
 from tfnas.data.batches import in_order
 from tfnas.data.halves import search_halves
 from tfnas.data.load import load_source
+from tfnas.family.selector import load_search
 from tfnas.networks.evaluate import score_member
 from tfnas.networks.weights import named_weights
 from tfnas.search.run import Run
-from tfnas.search.search import load_search
 from tfnas.spaces.simplex import uniform
 
 FEW, MANY = 50, 500

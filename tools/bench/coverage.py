@@ -17,9 +17,10 @@ import numpy as np
 from options import output_option, runs_argument
 
 from tfnas.family.extremes import fastest, slowest
+from tfnas.family.selector import load_search
 from tfnas.search.derive import POINTS, sweep
 from tfnas.search.run import Run
-from tfnas.search.search import Search, load_search
+from tfnas.search.search import Search
 
 STEPS = 13
 

@@ -10,12 +10,12 @@ import click
 import numpy as np
 
 from tfnas.family.family import logits_for
+from tfnas.family.selector import load_search
 from tfnas.latency.device import Place, on_target
 from tfnas.latency.probes import network_model
 from tfnas.latency.table_file import read_table
 from tfnas.search.derive import POINTS, sweep
 from tfnas.search.run import Run
-from tfnas.search.search import load_search
 from tfnas.targets.registry import target_class
 
 

@@ -28,15 +28,10 @@ def pulls(search: Search, batches: Any) -> dict[str, Any]:
     @tf.function(autograph=False)  # type: ignore[untyped-decorator]
     def pull(x: Any, y: Any, number: Any) -> dict[str, Any]:
         point, level = search._place()
-        with tf.GradientTape(persistent=True) as tape:
-            alpha = search.logits(point, level)
-            gamma = search.draws.gamma(
-                alpha, search.temperature, tf.stack([search.config.seed, number])
-            )
-            terms = search.prices.terms(point, tf.nn.softmax(alpha))
-        by_gamma = search._gradients(x, y, gamma)[2][1]
-        costs = {name: tape.gradient(term, alpha) for name, term in terms.items()}
-        return {"task": tape.gradient(gamma, alpha, by_gamma), **costs}
+        alpha, seed = search.logits(point, level), [search.config.seed, number]
+        *_, by_task = search._task_pull((x, y), (x, y), alpha, tf.stack(seed))
+        _, by_cost = search.prices.pulls(point[None], alpha[None])
+        return {"task": by_task, **{name: one[0] for name, one in by_cost.items()}}
 
     found = [
         pull(x, y, tf.constant(number)) for number, (_, (x, y)) in enumerate(batches)

@@ -49,7 +49,7 @@ def bilevel(table: LatencyTable, batch: Any, mode: str, all_conv: bool = False) 
         liked = np.eye(len(table.space.ops))[table.space.ops.index(CONVOLUTION)]
         logits = np.tile(50 * liked, len(table.space.choices))
         references = search.hypernetwork.references
-        references.assign(np.tile(logits, (references.shape[0], 1)))
+        references.assign(np.tile(logits, (*references.shape[:2], 1)))
     step = tf.function(lambda: search.step((batch, batch))["loss"], autograph=False)
     return lambda: float(step())
 

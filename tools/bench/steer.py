@@ -20,9 +20,10 @@ from tfnas.data.load import load_source
 from tfnas.family.extremes import slowest
 from tfnas.family.family import find_family
 from tfnas.family.scorer import Scorer
+from tfnas.family.selector import load_search
 from tfnas.latency.table import LatencyTable
 from tfnas.search.run import Run
-from tfnas.search.search import Search, load_search
+from tfnas.search.search import Search
 from tfnas.spaces.simplex import uniform
 
 DEAR = 0.7
