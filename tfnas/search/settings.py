@@ -79,8 +79,8 @@ class SearchConfig(Settings):
         super().__post_init__()
         if self.order == 2 and self.mode != "soft":
             raise SettingsError(
-                "order 2 needs mode soft (--mode soft): a loss has no gradient by an op "
-                "that is drawn"
+                "order 2 needs mode soft (--mode soft): a loss has no gradient by an "
+                "op that is drawn"
             )
         if self.order == 2 and self.precision != "float32":
             raise SettingsError(
