@@ -1,9 +1,17 @@
+import itertools
+
 import numpy as np
 import pytest
 import tensorflow as tf
 from searches import gumbel, softmax
 
-from tfnas.search.sampling import SAMPLERS, Draws, gumbel_softmax
+from tfnas.search.sampling import (
+    SAMPLERS,
+    Draws,
+    drawn_gradient,
+    gumbel_softmax,
+    score_gradient,
+)
 from tfnas.search.settings import SearchConfig
 
 SEED = tf.constant([7, 0])
@@ -142,3 +150,50 @@ def test_points_are_as_dense_as_their_distribution_says(name, num_ops, most, cha
     # four standard deviations of a share of so many draws
     within = 4 * np.sqrt(chance * (1 - chance) / DRAWS)
     np.testing.assert_allclose(below, [chance] * num_ops, atol=within)
+
+
+def test_draws_are_judged_by_how_much_better_they_are_than_the_others():
+    losses, gamma_bar = tf.constant([1.0, 2.0, 6.0]), tf.constant([[0.25, 0.75]])
+    gamma = tf.constant([[[1.0, 0.0]], [[0.0, 1.0]], [[0.0, 1.0]]])
+
+    # 1 - (2 + 6) / 2 = -3, 2 - 7 / 2 = -1.5 and 6 - 3 / 2 = 4.5, each times its
+    # (0.75, -0.75) or (-0.25, 0.25), and a third of the sum
+    expected = [[(-3 * 0.75 + 1.5 * 0.25 - 4.5 * 0.25) / 3]]
+    np.testing.assert_allclose(
+        score_gradient(losses, gamma, gamma_bar), expected * np.array([1, -1])
+    )
+
+
+def test_over_all_draws_it_is_the_gradient_of_the_expected_loss():
+    rng = np.random.default_rng(0)
+    alpha = tf.constant(rng.normal(size=(2, 2)))
+    one_hot = np.array([np.eye(2)[[a, b]] for a in (0, 1) for b in (0, 1)])
+    loss = dict(zip(range(4), rng.normal(size=4), strict=True))
+    with tf.GradientTape() as tape:
+        tape.watch(alpha)
+        shares = tf.nn.softmax(alpha)
+        chances = [shares[0, a] * shares[1, b] for a in (0, 1) for b in (0, 1)]
+        expected_loss = sum(chances[i] * loss[i] for i in loss)
+    expected = tape.gradient(expected_loss, alpha)
+
+    got = np.zeros((2, 2))
+    for draws in itertools.product(loss, repeat=2):
+        losses = tf.constant([loss[i] for i in draws])
+        gradient = score_gradient(losses, one_hot[[*draws]], shares)
+        got += np.prod([chances[i] for i in draws]) * gradient.numpy()
+
+    np.testing.assert_allclose(got, expected)
+
+
+def test_draws_are_compared_by_the_losses_that_they_are_told():
+    gamma = tf.constant([[[1.0, 0.0]], [[0.0, 1.0]]])
+    gamma_bar = tf.constant([[0.5, 0.5]])
+
+    loss, logits, got = drawn_gradient(
+        lambda one: (one[0, 0] * 3 + 1, one), gamma, gamma_bar
+    )
+
+    assert float(loss) == (4 + 1) / 2
+    np.testing.assert_array_equal(logits, gamma[0])
+    expected = score_gradient(tf.constant([4.0, 1.0]), gamma, gamma_bar)
+    np.testing.assert_array_equal(got, expected)

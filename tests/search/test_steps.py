@@ -9,7 +9,7 @@ import tensorflow as tf
 from searches import first_pair, graph, gumbel, make, same, softmax, unsettle, values
 from stand_ins import TINY, stand_in_table
 
-from tfnas.search.gradients import score_gradient
+from tfnas.search.sampling import score_gradient
 from tfnas.search.search import make_search
 from tfnas.search.settings import SearchConfig
 

@@ -13,11 +13,11 @@ from tfnas.latency.table import LatencyTable
 from tfnas.networks.build import build_supernet
 from tfnas.search.derive import POINTS, derive, largest_within, sweep
 from tfnas.search.distribute import apply_once, sum_over_replicas
-from tfnas.search.gradients import drawn_gradient, unrolled_gradients
 from tfnas.search.hypernetwork import HYPERNETWORKS
 from tfnas.search.prices import COSTS, Prices
-from tfnas.search.sampling import Draws
+from tfnas.search.sampling import Draws, drawn_gradient
 from tfnas.search.settings import SearchConfig
+from tfnas.search.unrolled import unrolled_gradients
 from tfnas.spaces.architecture import Architecture
 from tfnas.spaces.simplex import check_budget, uniform
 from tfnas.spaces.space import Space

@@ -1,54 +1,11 @@
-"""How a loss changes with what is chosen: by drawn ops, or ahead of a step."""
+"""The unrolled gradient of DARTS: by gamma, after one more step of the weights."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
 
-from tfnas.search.distribute import sum_over_replicas
-
 _EPSILON = 0.01
-
-
-def score_gradient(losses: Any, gamma: Any, gamma_bar: Any) -> Any:
-    """Gradient of the expected loss by the logits, from the losses of drawn ops.
-
-    `mean_i (L_i - mean of the other L) (gamma_i - gamma_bar)`: REINFORCE (Williams
-    1992) with the other draws as its baseline (Kool 2019, "Buy 4 REINFORCE samples, get
-    a baseline for free!"). It has no bias. The straight-through gradient has one where
-    batch norm follows an op: it asks how the loss changes with the op's scale, which is
-    hardly at all, whatever the op is worth.
-
-    Args:
-        losses: Of every draw on one batch, shape `(count,)`, at least two.
-        gamma: The draws, one-hot, shape `(count, num_choices, num_ops)`.
-        gamma_bar: Their probabilities, shape `(num_choices, num_ops)`.
-
-    Returns:
-        The shape of `gamma_bar`.
-    """
-    count = losses.shape[0]
-    better = (losses - tf.reduce_mean(losses)) * count / (count - 1)
-    return tf.reduce_mean(better[:, None, None] * (gamma - gamma_bar), axis=0)
-
-
-def drawn_gradient(
-    loss_of: Callable[[Any], tuple[Any, Any]], gamma: Any, gamma_bar: Any
-) -> tuple[Any, Any, Any]:
-    """`score_gradient` of draws whose losses are still to be told.
-
-    Args:
-        loss_of: Maps op weights of all choices to a batch's loss and logits.
-        gamma: The draws, shape `(count, num_choices, num_ops)`.
-        gamma_bar: Their probabilities, shape `(num_choices, num_ops)`.
-
-    Returns:
-        Mean loss, logits of the first draw, and the gradient.
-    """
-    seen = [loss_of(one) for one in tf.unstack(gamma)]
-    losses = tf.stack([loss for loss, _ in seen])
-    gradient = score_gradient(sum_over_replicas(losses), gamma, gamma_bar)
-    return tf.reduce_mean(losses), seen[0][1], gradient
 
 
 def unrolled_gradients(
