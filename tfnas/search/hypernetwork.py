@@ -23,10 +23,11 @@ _LEVELS = (-1.0, -1 / 3, 1 / 3, 1.0)
 class Hypernetwork(keras.Model):
     """`alpha = H_a(S, r)` at one point or many: what both kinds have in common.
 
-    `alpha[e, m] = free(S, r)[e, m] - g[e, m] log(1 + r A S_a)` for op `m` of axis `a`:
-    each op answers to its own price by a gain `g` that is learned and starts at 0.
-    Without it an op that is free at the rim of the simplex keeps the logits of points
-    nearby, where it is dear, and the family does not reach its slowest networks.
+    `alpha[e, m] = free(S, l)[e, m] - g[e, m] log(1 + 10^l A S_a)` for op `m` of axis
+    `a`, where `l` is the level of the strength: each op answers to its own price by a
+    gain `g` that is learned and starts at 0. Without it an op that is free at the rim
+    of the simplex keeps the logits of points nearby, where it is dear, and the family
+    does not reach its slowest networks.
 
     Args:
         num_axes: Axes of the simplex, `A`.
@@ -37,7 +38,7 @@ class Hypernetwork(keras.Model):
     Call arguments:
         point: Complexity vector `S`, shape `(..., num_axes)`.
         level: The logarithm of the strength `r`, -1 at the least that is drawn and 1 at
-            the most, shape `(...)`; the gains take 10 to the level for `r`.
+            the most, shape `(...)`.
 
     Output shape:
         `(..., num_choices, num_ops)`
@@ -60,19 +61,18 @@ class Hypernetwork(keras.Model):
             shape=(num_choices, num_ops), initializer="zeros", name="gains"
         )
 
-    def call(self, point: Any, level: Any) -> Any:
+    def priced(self, free: Any, point: Any, level: Any) -> Any:
+        """The logits, from those of all choices that know no gains.
+
+        Args:
+            free: What a kind of hypernetwork says, in one row.
+            point: As `call` takes it.
+            level: As `call` takes it.
+        """
         prices = ops.log1p(10.0 ** level[..., None] * self.num_axes * point)
         own = ops.take(prices, self.axis_of_ops, axis=-1)
-        return self.free(point, level) - self.gains * own[..., None, :]
-
-    def free(self, point: Any, level: Any) -> Any:
-        """The part of the logits that knows no prices: what each kind defines."""
-        raise NotImplementedError
-
-    def by_choice(self, logits: Any, level: Any) -> Any:
-        """The logits of each level, in rows of choices."""
         shape = (*ops.shape(level), self.num_choices, self.num_ops)
-        return ops.reshape(logits, shape)
+        return ops.reshape(free, shape) - self.gains * own[..., None, :]
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -123,15 +123,15 @@ class PivotHypernetwork(Hypernetwork):
             name="references",
         )
 
-    def free(self, point: Any, level: Any) -> Any:
-        """The mix of the references at a point and a level."""
+    def call(self, point: Any, level: Any) -> Any:
         pivots = ops.softmax(self.pivot_logits, axis=-1)
         distances = ops.sum(ops.square(point[..., None, :] - pivots), axis=-1)
         mix = ops.softmax(-self.sharpness * distances)
         away = ops.abs(level[..., None] - ops.convert_to_tensor(_LEVELS))
         by_level = ops.relu(1 - away / (_LEVELS[1] - _LEVELS[0]))
         shares = mix[..., None] * by_level[..., None, :]
-        return self.by_choice(ops.tensordot(shares, self.references, 2), level)
+        free = ops.tensordot(shares, self.references, 2)
+        return self.priced(free, point, level)
 
 
 def sharpness(pivots: Any) -> float:
@@ -182,12 +182,11 @@ class MlpHypernetwork(Hypernetwork):
         self.hidden.build((1, self.num_axes + 1))
         self.logits.build((1, self.units))
 
-    def free(self, point: Any, level: Any) -> Any:
-        """What the hidden layer says of a point and a level."""
+    def call(self, point: Any, level: Any) -> Any:
         even = point * self.num_axes - 1
         seen = ops.concatenate([even, level[..., None]], axis=-1)
         flat = ops.reshape(seen, (-1, self.num_axes + 1))
-        return self.by_choice(self.logits(self.hidden(flat)), level)
+        return self.priced(self.logits(self.hidden(flat)), point, level)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "units": self.units}
