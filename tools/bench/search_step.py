@@ -1,8 +1,9 @@
 """Seconds and memory of a bilevel step, beside a plain training step.
 
-The plain step trains the all-convolution member of the same space on one batch. Times
-are medians of interleaved steps in one process; peak memory is that of a process of its
-own for each kind of step.
+The plain step trains the largest member of the same space on one batch: in the cell
+space that with convolutions everywhere. Times are medians of interleaved steps in one
+process; peak memory is that of a process of its own for each kind of step. What the
+first call of each took, which traces it, goes to stderr.
 """
 
 import json
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,41 +26,56 @@ from tfnas.latency.profile import profile
 from tfnas.latency.table import LatencyTable
 from tfnas.latency.table_file import read_table
 from tfnas.networks.build import build
+from tfnas.networks.counts import params_matrix
 from tfnas.networks.fast_layers import fast_layers
 from tfnas.search.search import Search
 from tfnas.search.settings import SearchConfig
+from tfnas.search.stage import graphs_as_traced
 from tfnas.spaces.architecture import Architecture
 from tfnas.spaces.cell import CellSpace
 
 STEPS = {
-    "plain": "plain all-convolution step",
+    "plain": "plain step of the largest member",
     "sampled": "bilevel step, sampled",
-    "dearest": "bilevel step, sampled, convolutions everywhere",
+    "rewritten": "bilevel step, sampled, graphs rewritten by TensorFlow",
+    "dearest": "bilevel step, sampled, the largest member alone",
     "soft": "bilevel step, soft",
 }
-CONVOLUTION = "sep_conv_3x3"
 
 Step = Callable[[], float]
 
 
-def bilevel(table: LatencyTable, batch: Any, mode: str, all_conv: bool = False) -> Step:
-    """A step of weights and hypernetwork, at the first architecture or the dearest."""
+def bilevel(
+    table: LatencyTable,
+    batch: Any,
+    mode: str,
+    *,
+    largest: bool = False,
+    rewritten: bool = False,
+) -> Step:
+    """A step of weights and hypernetwork, at its first draws or the largest member."""
     search = Search(table.space, table, SearchConfig(mode=mode))
     search.compile(keras.optimizers.SGD(0.01, momentum=0.9), "adam")
-    if all_conv:
-        liked = np.eye(len(table.space.ops))[table.space.ops.index(CONVOLUTION)]
-        logits = np.tile(50 * liked, len(table.space.choices))
+    if largest:
         references = search.hypernetwork.references
+        logits = 50 * search.largest.reshape(-1)
         references.assign(np.tile(logits, (*references.shape[:2], 1)))
     step = tf.function(lambda: search.step((batch, batch))["loss"], autograph=False)
-    return lambda: float(step())
+
+    def call() -> float:
+        with nullcontext() if rewritten else graphs_as_traced():
+            return float(step())
+
+    return call
 
 
 def plain(table: LatencyTable, batch: Any) -> Step:
-    """A training step of the member that has convolutions everywhere."""
-    space = table.space
-    convolutions = (space.ops.index(CONVOLUTION),) * len(space.choices)
-    model = build(Architecture(space, convolutions), layers=fast_layers)
+    """A training step of the member with most parameters."""
+    largest = np.argmax(
+        np.where(table.usable(), params_matrix(table.space), -1), axis=1
+    )
+    member = Architecture(table.space, tuple(map(int, largest)))
+    model = build(member, layers=fast_layers)
     model.compile(
         keras.optimizers.SGD(0.01, momentum=0.9),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
@@ -76,7 +93,8 @@ def make_steps(table: LatencyTable, batch_size: int) -> dict[str, Callable[[], S
     return {
         "plain": partial(plain, table, batch),
         "sampled": partial(bilevel, table, batch, "sampled"),
-        "dearest": partial(bilevel, table, batch, "sampled", all_conv=True),
+        "rewritten": partial(bilevel, table, batch, "sampled", rewritten=True),
+        "dearest": partial(bilevel, table, batch, "sampled", largest=True),
         "soft": partial(bilevel, table, batch, "soft"),
     }
 
@@ -88,7 +106,9 @@ def peak_mib(kind: str, arguments: list[str]) -> float:
 
 
 @click.command()
-@click.option("--table", "path", help="Table of the default space; measured if absent.")
+@click.option(
+    "--table", "path", help="Table of a space; the default one is measured if absent."
+)
 @click.option("--steps", default=15, show_default=True, help="Timed steps of each.")
 @click.option("--batch-size", default=64, show_default=True, help="Images a step.")
 @click.option("--only", type=click.Choice([*STEPS]), help="Print its peak MiB alone.")

@@ -1,6 +1,6 @@
 """Where the time of a bilevel step goes, by kind of kernel.
 
-Runs the sampled step of the search and the plain step of the all-convolution member
+Runs the sampled step of the search and the plain step of the largest member
 under TensorFlow's own profiler, and prints the kinds of kernels that take most of it.
 Kernels run side by side on several cores: their sum may exceed the time of a step.
 """
