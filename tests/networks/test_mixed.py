@@ -12,8 +12,8 @@ from tfnas.spaces.site import Slot
 OPS = ["max_pool_3x3", "skip_connect", "sep_conv_3x3", "none"]
 
 
-def make(mode, stride=1, choice=1):
-    size = 6 if stride == 1 else 7
+def make(mode, stride=1, choice=1, size=None):
+    size = size or (6 if stride == 1 else 7)
     return MixedOp(OPS, Slot(choice, "edge", size, size, 4, 4, stride), mode)
 
 
@@ -74,6 +74,27 @@ def test_sampled_ops_have_no_gradient_by_gamma(x):
         loss = tf.reduce_sum(make("sampled")(x, weights))
 
     assert tape.gradient(loss, weights) is None
+
+
+@pytest.fixture
+def in_bfloat16():
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    yield
+    keras.config.set_dtype_policy("float32")
+
+
+@pytest.mark.usefixtures("in_bfloat16")
+def test_gammas_gradient_is_summed_in_float32_where_the_ops_are_not():
+    x = tf.ones((1, 40, 40, 4), tf.bfloat16)
+    weights = gamma([0, 1, 0, 0])  # identity: the gradient is the sum of x
+    with tf.GradientTape() as tape:
+        tape.watch(weights)
+        loss = tf.reduce_sum(tf.cast(make("soft", size=40)(x, weights), tf.float32))
+
+    # bfloat16, with 8 bits, would stop at 256 or round 6400 to 6400 +- 16
+    gradient = tape.gradient(loss, weights)
+    assert gradient.dtype == tf.float32
+    assert float(gradient[1, 1]) == 40 * 40 * 4
 
 
 def test_slots_of_one_shape_share_a_graph_and_no_weights(x):
