@@ -34,8 +34,11 @@ def test_two_searches_never_write_into_one_run(tmp_path):
 
 
 def test_a_run_is_found_by_name_and_missing_ones_are_explained(tmp_path):
-    with pytest.raises(RunError, match=r"No run in .* Make one with `tfnas search`"):
-        find_run(tmp_path, None)
+    for name in (None, "first"):
+        with pytest.raises(
+            RunError, match=r"No run in .* Make one with `tfnas search`"
+        ):
+            find_run(tmp_path, name)
     run = Run(tmp_path / "first")
     run.create(CONFIG, stand_in_table(TINY))
 

@@ -224,13 +224,13 @@ def find_run(root: Path, name: str | None) -> Run:
         RunError: If there is none.
     """
     found = sorted(root.glob("*/run.toml"), key=lambda path: path.stat().st_mtime)
-    if name is None:
-        if not found:
-            raise RunError(f"No run in {root}. Make one with `tfnas search`.")
-        return Run(found[-1].parent)
-    for folder in (root / name, Path(name)):
+    for folder in (root / name, Path(name)) if name else ():
         if (folder / "run.toml").exists():
             return Run(folder)
+    if not found:
+        raise RunError(f"No run in {root}. Make one with `tfnas search`.")
+    if name is None:
+        return Run(found[-1].parent)
     known = [path.parent.name for path in found]
     raise RunError(f"No run {name!r} in {root}. {nearest(name, known)}")
 
