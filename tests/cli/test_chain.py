@@ -121,9 +121,9 @@ def test_a_chain_is_priced_and_exported_for_an_ethos_u(inside, monkeypatch):
     (card,) = json.loads(succeed("export", *asked, "--json"))
 
     assert told["kind"] == "vendor-estimate"
-    # vela's numbers have no noise: what is left is what blocks share
-    assert told["heldout_median_error"] < 0.25
+    # vela's numbers have no noise, and blocks of one chain share nothing
+    assert told["heldout_median_error"] < 1e-3
     assert card["estimated_latency_ms"] == pytest.approx(
-        card["predicted_latency_ms"], rel=0.5
+        card["predicted_latency_ms"], rel=1e-3
     )
     assert (Path(card["folder"]) / "model_int8_vela.tflite").exists()
