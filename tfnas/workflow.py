@@ -126,6 +126,8 @@ def start_search(
         )
     strategy = make_strategy(launch.strategy)
     task = gather(inputs)
+    for remark in task.space.remarks():
+        say(remark)
     priced_on = task.table.target if task.table else "cpu"
     default = f"{task.data.name}-{priced_on}"
     # Workers that are not the chief join the run that the chief makes.

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
@@ -6,7 +8,7 @@ from tfnas.errors import SettingsError
 from tfnas.networks.build import build
 from tfnas.networks.counts import count_params
 from tfnas.spaces.architecture import Architecture, skeleton
-from tfnas.spaces.chain import ChainSpace
+from tfnas.spaces.chain import ChainSpace, widened
 from tfnas.spaces.site import SUM, Site
 
 SMALL = ChainSpace((14, 11, 1), 4, stem=8, stages=((8, 2, 1), (12, 1, 2)), head=16)
@@ -22,6 +24,38 @@ def test_blocks_follow_their_stages_and_round_sizes_up():
     assert places == [(7, 6, 8, 8, 1), (7, 6, 8, 8, 1), (7, 6, 8, 12, 2)]
     assert SMALL.slots[-1].output_shape == (4, 3, 12)
     assert SMALL.choices == ("block 0", "block 1", "block 2")
+
+
+@pytest.mark.parametrize(
+    ("image", "sides"),
+    [
+        ((28, 28, 1), [(14, 14), (7, 7), (4, 4)]),
+        ((20, 20, 1), [(10, 10), (5, 5), (3, 3)]),
+        # halved, the last would be 2 x 2, 7 x 2 and 3 x 2
+        ((14, 14, 1), [(7, 7), (4, 4), (4, 4)]),
+        ((49, 10, 1), [(25, 5), (13, 3), (13, 3)]),
+        ((21, 14, 1), [(11, 7), (6, 4), (6, 4)]),
+    ],
+)
+def test_a_small_image_takes_strides_back_and_says_so(image, sides):
+    chain = ChainSpace(image)
+
+    ends = [chain.slots[block].output_shape[:2] for block in (1, 3, 5)]
+
+    assert ends == sides
+    height, width, _ = image
+    told = f"Images of {height}x{width} are small for this chain: no halving at block 4"
+    assert chain.remarks() == ((told,) if sides[1] == sides[2] else ())
+
+
+def test_a_width_multiplies_channels_to_multiples_of_8_but_not_those_of_the_head():
+    half = replace(SMALL, stem=32, first=24, width=0.5)
+
+    assert [half.slots[0].in_channels, half.slots[0].out_channels] == [16, 8]
+    assert half.slots[-1].out_channels == 8
+    assert build(skeleton(half)).get_layer("head_conv").filters == SMALL.head
+    # 24 * .35 = 8.4; 32 * .35 = 11.2: 8 would be more than a tenth too few
+    assert [widened(24, 0.35), widened(32, 0.35)] == [8, 16]
 
 
 def test_only_a_block_that_keeps_its_shape_may_be_empty():
@@ -90,6 +124,9 @@ def test_an_empty_block_passes_its_input_on_and_a_filled_one_adds_to_it():
         ({"barred": [[9, "skip"]]}, "barred names block 9, but there are 6"),
         ({"barred": [[0, "conv_1x1"]]}, "barred names 'conv_1x1', which is none of"),
         ({"ops": ["skip", "none"]}, "No op may stand at block 2"),
+        ({"first": -1}, "first is a whole number from 0, got -1"),
+        ({"width": 0}, "width is a number from 0 to 8, got 0"),
+        ({"width": "x"}, "width is a number from 0 to 8, got 'x'"),
         ({"stem": 0}, "stem of a space must be a whole number from 1"),
         ({"head": "x"}, "head of a space must be a whole number from 1"),
     ],

@@ -72,6 +72,7 @@ def profile(
     from tfnas.data.load import load
     from tfnas.latency.profile import profile_to_file
     from tfnas.latency.rounds import Timing
+    from tfnas.support.progress import say
 
     if data:
         images = load(data, parse_shape(shape), skip_bad_images, typed=True)
@@ -80,6 +81,8 @@ def profile(
             num_classes=len(images.classes),
         )
         images.require(chosen.input_shape, chosen.num_classes)
+    for remark in chosen.remarks():
+        say(remark)
     table, path = profile_to_file(
         chosen, device, output, timing=Timing(runs, warmup), overwrite=overwrite
     )

@@ -5,9 +5,12 @@ from functools import cached_property
 from typing import Any
 
 from tfnas.errors import SettingsError
-from tfnas.spaces.ops import conv_bn, run
+from tfnas.spaces.ops import conv_bn, find_op, run
 from tfnas.spaces.site import Site, Slot
 from tfnas.spaces.space import Fill, Space
+
+# No block halves a map whose shorter side would fall below this, in pixels.
+_LEAST_SIDE = 3
 
 
 @dataclass(frozen=True)
@@ -15,14 +18,19 @@ class ChainSpace(Space):
     """Stem, stages of blocks, head; every block is a choice.
 
     A block that keeps its input's shape is residual: its input is added to what it puts
-    out. There, and nowhere else, it may be empty (`skip`): the input passes.
+    out. There, and nowhere else, it may be empty (`skip`): the input passes. A stage
+    whose map would become smaller than 3 pixels keeps its size: what was made for large
+    images takes small ones too.
 
     Attributes:
         input_shape: Height, width and channels of an image.
         num_classes: Number of logits.
         stem: Channels of the 3x3 convolution of stride 2 before the blocks.
+        first: Channels of an `ir_k3_e1` between stem and blocks that is no choice, as
+            in MobileNetV2; 0 for none.
         stages: Channels, number of blocks, and stride of the first block of each stage.
         head: Channels of the 1x1 convolution after the blocks.
+        width: Multiplies all channels but those of the head.
         ops: Candidates of every block.
         groups: Axes of the budget, each with its ops.
         barred: Pairs of a block, counted from 0, and an op that may not stand there.
@@ -38,6 +46,8 @@ class ChainSpace(Space):
     stem: int = 16
     stages: tuple[tuple[int, int, int], ...] = ((16, 2, 1), (32, 2, 2), (64, 2, 2))
     head: int = 128
+    first: int = 0
+    width: float = 1.0
     ops: tuple[str, ...] = ("skip", "ir_k3_e3", "ir_k5_e3", "fused_k3_e3", "conv_3x3")
     groups: tuple[tuple[str, tuple[str, ...]], ...] = ()
     barred: tuple[tuple[int, str], ...] = ()
@@ -53,6 +63,10 @@ class ChainSpace(Space):
             )
         if min(numbers) < 1:
             raise SettingsError(f"Numbers of a stage begin at 1, got {self.stages}")
+        if type(self.first) is not int or self.first < 0:
+            raise SettingsError(f"first is a whole number from 0, got {self.first!r}")
+        if type(self.width) not in (int, float) or not 0 < self.width <= 8:
+            raise SettingsError(f"width is a number from 0 to 8, got {self.width!r}")
         super().__post_init__()
         self._require_an_op_everywhere()
 
@@ -72,15 +86,42 @@ class ChainSpace(Space):
     @cached_property
     def slots(self) -> tuple[Slot, ...]:
         """A place for every block."""
-        height, width, _ = self.input_shape
-        shape = (-(-height // 2), -(-width // 2), self.stem)
+        shape = self._first.output_shape
         slots: list[Slot] = []
-        for channels, blocks, first in self.stages:
-            for stride in (first, *(1,) * (blocks - 1)):
-                number = len(slots)
-                slots.append(Slot(number, f"block{number}", *shape, channels, stride))
-                shape = slots[-1].output_shape
+        for number, (channels, stride) in enumerate(self._meant):
+            fitting = stride if -(-min(shape[:2]) // stride) >= _LEAST_SIDE else 1
+            place = (number, f"block{number}", *shape)
+            slots.append(Slot(*place, self._wide(channels), fitting))
+            shape = slots[-1].output_shape
         return tuple(slots)
+
+    @property
+    def _meant(self) -> list[tuple[int, int]]:
+        """Channels and stride of every block, as the stages say."""
+        return [
+            (channels, stride)
+            for channels, blocks, first in self.stages
+            for stride in (first, *(1,) * (blocks - 1))
+        ]
+
+    @property
+    def _first(self) -> Slot:
+        """The place of the fixed block after the stem, whether there is one or not."""
+        height, width = (-(-side // 2) for side in self.input_shape[:2])
+        stem = self._wide(self.stem)
+        channels = self._wide(self.first) if self.first else stem
+        return Slot(0, "first", height, width, stem, channels)
+
+    def _wide(self, channels: int) -> int:
+        return channels if self.width == 1 else widened(channels, self.width)
+
+    def remarks(self) -> tuple[str, ...]:
+        """Which blocks do not halve their maps, though they are meant to."""
+        pairs = zip(self.slots, self._meant, strict=True)
+        kept = [self.choices[s.choice] for s, (_, n) in pairs if s.stride < n]
+        height, width, _ = self.input_shape
+        told = f"Images of {height}x{width} are small for this chain: no halving at "
+        return (told + ", ".join(kept),) if kept else ()
 
     @cached_property
     def choices(self) -> tuple[str, ...]:
@@ -89,7 +130,10 @@ class ChainSpace(Space):
 
     def wire(self, image: Any, fill: Fill, layers: Any) -> Any:
         """Connect stem, blocks and head."""
-        x = run(conv_bn(layers, self.stem, 2, "stem", size=3), image)
+        first = self._first
+        x = run(conv_bn(layers, first.in_channels, 2, "stem", size=3), image)
+        if self.first and (chain := find_op("ir_k3_e1").chain):
+            x = run(chain(layers, first, first.name), x)
         for slot in self.slots:
             y = fill(slot, x)
             if y is not None:
@@ -118,3 +162,12 @@ class ChainSpace(Space):
         slot = self.slots[choice]
         adds = slot.keeps_shape and self.op(op).chain is not None
         return (slot.site(op), *((slot.sum_after(),) if adds else ()))
+
+
+def widened(channels: int, width: float) -> int:
+    """Channels times a width, a multiple of 8 that is at most a tenth too few.
+
+    As in MobileNetV2's published code: 24 times .35 are 8, and 32 times .35 are 16.
+    """
+    wide = max(8, int(channels * width + 4) // 8 * 8)
+    return wide if wide >= 0.9 * channels * width else wide + 8

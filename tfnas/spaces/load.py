@@ -18,6 +18,7 @@ from tfnas.spaces.space import Space
 from tfnas.support.plugins import from_module, resolve
 
 SPACES: dict[str, type[Space]] = {"cell": CellSpace, "chain": ChainSpace}
+PRESETS = Path(__file__).with_name("presets")
 DEFAULT = "cell"
 
 
@@ -62,8 +63,8 @@ def read_space(
     """The space that a user names, for given images.
 
     Args:
-        name: A TOML or JSON file, a kind of space, or `package.module:Class`; the
-            default space where None. What exists as a file is that.
+        name: A TOML or JSON file, a preset, a kind of space, or `package.module:Class`;
+            the default space where None. What exists as a file is that.
         input_shape: Replaces the file's.
         num_classes: Replaces the file's.
 
@@ -74,6 +75,9 @@ def read_space(
     if name is not None:
         path = Path(name)
         is_file = path.suffix in (".toml", ".json") or path.is_file()
+        preset = PRESETS / f"{path.name}.toml"
+        if not is_file and name == path.name and preset.is_file():
+            path, is_file = preset, True
         values = _read(path) if is_file else {"kind": name}
     given = {"input_shape": input_shape, "num_classes": num_classes}
     values |= {key: value for key, value in given.items() if value is not None}

@@ -147,6 +147,13 @@ def dil_conv(layers: Any, slot: Slot, name: str, *, size: int) -> Chain:
     return [*first, *separable(layers, filters, 1, name, size=size, dilation=2)]
 
 
+def sep_block(layers: Any, slot: Slot, name: str, *, size: int) -> Chain:
+    """Depthwise and pointwise, each with batch norm and ReLU6 (arXiv 1704.04861)."""
+    depthwise = _depthwise(layers, slot.stride, name, size=size)
+    pointwise = conv_bn(layers, slot.out_channels, 1, name)
+    return [depthwise, *_bn_relu(layers, f"{name}_depthwise"), *pointwise]
+
+
 def inverted_residual(
     layers: Any, slot: Slot, name: str, *, size: int, expansion: int
 ) -> Chain:
@@ -183,11 +190,12 @@ OPS = {
         Op("dil_conv_5x5", partial(dil_conv, size=5)),
         Op("conv_1x1", partial(conv, size=1)),
         Op("conv_3x3", partial(conv, size=3)),
+        Op("sep_3x3", partial(sep_block, size=3)),
         Op("none", None, light=True),  # an edge that is left out
         Op("skip", None, light=True),  # a block that is passed over
         *(
             Op(f"ir_k{k}_e{e}", partial(inverted_residual, size=k, expansion=e))
-            for k in (3, 5)
+            for k in (3, 5, 7)
             for e in (1, 3, 6)
         ),
         *(

@@ -145,6 +145,10 @@ class Space(ABC):
         """Choices worth changing at once, for what they run may be shared."""
         return tuple((choice,) for choice in range(len(self.choices)))
 
+    def remarks(self) -> tuple[str, ...]:
+        """What its user should know of it, a line each."""
+        return ()
+
     def is_whole(self, ops: Sequence[str]) -> bool:
         """Whether all layers around the slots are as wide as those of the supernet."""
         del ops
@@ -220,10 +224,8 @@ class Space(ABC):
     @cached_property
     def slots_of(self) -> tuple[tuple[Slot, ...], ...]:
         """The slots of every choice."""
-        found: list[list[Slot]] = [[] for _ in self.choices]
-        for slot in self.slots:
-            found[slot.choice].append(slot)
-        return tuple(map(tuple, found))
+        rows = range(len(self.choices))
+        return tuple(tuple(s for s in self.slots if s.choice == e) for e in rows)
 
     @cached_property
     def allowed(self) -> NDArray[np.bool_]:
