@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 from commands import run, succeed
 
+from tfnas.errors import TableError
 from tfnas.latency import profile as profiling
 from tfnas.latency.table_file import read_table
 
@@ -25,6 +26,22 @@ def test_a_profile_takes_images_and_classes_and_replaces_when_told(inside, monke
 
     table = read_table(Path("old.json"))
     assert (table.space.input_shape, table.space.num_classes) == ((9, 8, 2), 4)
+
+
+def test_a_named_chain_says_where_a_small_image_is_not_halved(inside, monkeypatch):
+    def enough(space, *_, **__):
+        raise TableError(f"{space.kind} of {len(space.choices)} blocks")
+
+    monkeypatch.setattr(profiling, "profile_to_file", enough)
+
+    told = run(
+        "profile", "--space", "mobilenet_v2", "--input", "28x28x1", "--classes", 2
+    )
+
+    assert told.stderr.splitlines() == [
+        "Images of 28x28 are small for this chain: no halving at block 5, block 12",
+        "Error: chain of 16 blocks",
+    ]
 
 
 def test_an_edge_tpu_that_is_missing_ends_with_code_2(inside):

@@ -1,15 +1,17 @@
 """Whether scores with the supernet's weights rank networks as their training does.
 
-Random networks of a space, drawn as the calibration draws them, are each trained once
-from scratch on a part of the training set, all equally, and looked at on its held-out
-tenth; the test set is not looked at. Against that stands each run's own score of them
-on the images that it held out. What was trained is kept, so that the command goes on
-where it was, and further runs of the same space cost a minute each.
+Random networks of a space, drawn as the calibration draws them, are trained from
+scratch on a part of the training set, all equally and each several times, and looked at
+on its held-out tenth; the test set is not looked at. Against the mean stands each run's
+own score of them on the images that it held out. How well two trainings rank them alike
+says what could be reached. What was trained is kept, so that the command goes on where
+it was, and further runs of the same space cost a minute each.
 """
 
 import json
 import random
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -57,14 +59,14 @@ def trained(
 ) -> list[float]:
     """Accuracy of each after training; read from a file where it is known."""
     known: dict[str, float] = json.loads(kept.read_text()) if kept.exists() else {}
-    for member in members:
-        key = f"{member.space.fingerprint} {member.indices}"
+    keys = [f"{m.space.fingerprint} {m.indices} {config}" for m in members]
+    for key, member in zip(keys, members, strict=True):
         if key not in known:
             model = train_member(member, data, config)
             known[key] = accuracy(model, in_order(data.x_test, data.y_test))
             kept.write_text(json.dumps(known))
             print(f"{known[key]:.4f} {member.op_counts}", flush=True)
-    return [known[f"{m.space.fingerprint} {m.indices}"] for m in members]
+    return [known[key] for key in keys]
 
 
 def scores_of(run: Run, members: list[Architecture], data: Dataset) -> list[float]:
@@ -80,17 +82,27 @@ def scores_of(run: Run, members: list[Architecture], data: Dataset) -> list[floa
 @click.option("--networks", "count", default=24, show_default=True, help="How many.")
 @click.option("--images", default=12_800, show_default=True, help="To train on.")
 @click.option("--epochs", default=4, show_default=True, help="Passes over them.")
+@click.option("--trainings", default=3, show_default=True, help="Of each network.")
 @click.option("--kept", type=click.Path(path_type=Path), default="ranks.json")
 def main(
-    runs: tuple[Path, ...], count: int, images: int, epochs: int, kept: Path
+    runs: tuple[Path, ...],
+    count: int,
+    images: int,
+    epochs: int,
+    trainings: int,
+    kept: Path,
 ) -> None:
     """Print the rank correlation for each of RUNS, all of one space."""
     first = Run(runs[0])
     config, table = first.load_config(), first.load_table()
     members = networks(make_search(config, table, steps=1), count)
     data = load_source(config.source, table.space.input_shape)
-    part, recipe = without_test(data, images), TrainConfig(epochs=epochs)
-    truth = trained(members, part, recipe, kept)
+    part = without_test(data, images)
+    recipes = [TrainConfig(epochs=epochs, seed=seed) for seed in range(trainings)]
+    each = [trained(members, part, recipe, kept) for recipe in recipes]
+    truth = np.mean(each, axis=0).tolist()
+    alike = [spearman(one, other) for one, other in combinations(each, 2)]
+    print(f"two trainings rank alike: {np.mean(alike) if alike else float('nan'):.2f}")
     for path in runs:
         found: dict[str, Any] = {"run": str(path)}
         scores = scores_of(Run(path), members, data)
