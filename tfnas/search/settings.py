@@ -56,7 +56,7 @@ class SearchConfig(Settings):
     batch_size: int = within(64, low=1)
     weight_lr: float = 0.05
     weight_decay: float = 3e-4
-    arch_lr: float = 0.01
+    arch_lr: float = 0.03
     mode: str = one_of("sampled", "soft")
     order: int = within(1, low=1, high=2)
     hypernetwork: str = one_of("pivot", "mlp")
