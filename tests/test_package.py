@@ -22,7 +22,6 @@ OF_NO_MODULE = {
     "cli/test_extending.py",
     "cli/test_own_data.py",
     "search/test_steps.py",
-    "spaces/test_presets.py",
     "targets/test_board_runner_aarch64.py",
 }
 README = (ROOT / "README.md").read_text()

@@ -72,7 +72,7 @@ target_options = options(
     click.option("--delegate", help="ssh, edgetpu@ssh: library there."),
 )
 space_option = click.option(
-    "--space", help="TOML or JSON file, mobilenet_v2, another name, or module:Class."
+    "--space", help="TOML or JSON file, name such as mobilenet_v2, or module:Class."
 )
 skip_option = click.option(
     "--skip-bad-images",

@@ -78,7 +78,10 @@ def read_table(
     except TfnasError as error:
         raise TableError(f"{path}: {error}") from error
     if data.get("space_fingerprint") != table.space.fingerprint:
-        raise TableError(f"{path} was edited: its space is not what was measured.")
+        raise TableError(
+            f"{path} was edited, or measured by an earlier version: its space is not "
+            "what was measured. Profile again."
+        )
     return table
 
 

@@ -30,7 +30,7 @@ class ChainSpace(Space):
             in MobileNetV2; 0 for none.
         stages: Channels, number of blocks, and stride of the first block of each stage.
         head: Channels of the 1x1 convolution after the blocks.
-        width: Multiplies all channels but those of the head.
+        width: Multiplies all channels but those of the head; above 0, at most 8.
         ops: Candidates of every block.
         groups: Axes of the budget, each with its ops.
         barred: Pairs of a block, counted from 0, and an op that may not stand there.
@@ -66,7 +66,7 @@ class ChainSpace(Space):
         if type(self.first) is not int or self.first < 0:
             raise SettingsError(f"first is a whole number from 0, got {self.first!r}")
         if type(self.width) not in (int, float) or not 0 < self.width <= 8:
-            raise SettingsError(f"width is a number from 0 to 8, got {self.width!r}")
+            raise SettingsError(f"width is above 0 and at most 8, got {self.width!r}")
         super().__post_init__()
         self._require_an_op_everywhere()
 

@@ -71,17 +71,22 @@ def read_space(
     Raises:
         SettingsError: If there is no such space, or the file holds none.
     """
-    values: dict[str, Any] = {}
-    if name is not None:
-        path = Path(name)
-        is_file = path.suffix in (".toml", ".json") or path.is_file()
-        preset = PRESETS / f"{path.name}.toml"
-        if not is_file and name == path.name and preset.is_file():
-            path, is_file = preset, True
-        values = _read(path) if is_file else {"kind": name}
+    values = {} if name is None else _named(name)
     given = {"input_shape": input_shape, "num_classes": num_classes}
     values |= {key: value for key, value in given.items() if value is not None}
     return space_of(values, typed=True)
+
+
+def _named(name: str) -> dict[str, Any]:
+    """The plain values of what a user names."""
+    path = Path(name)
+    if path.suffix in (".toml", ".json") or path.is_file():
+        return _read(path)
+    if ":" in name:
+        return {"kind": name}
+    presets = {path.stem: path for path in sorted(PRESETS.glob("*.toml"))}
+    found = resolve(name, SPACES | presets, "tfnas.spaces", SettingsError)
+    return _read(found) if isinstance(found, Path) else {"kind": name}
 
 
 def _read(path: Path) -> dict[str, Any]:
