@@ -115,8 +115,12 @@ def test_a_limit_that_no_member_keeps_says_what_the_fastest_needs():
         make().derive(max_latency_ms=0.001)
 
 
-def test_before_the_hypernetwork_moves_all_ops_share_the_choices():
-    taken = shares(TINY, at_uniform(make()))
+def test_ops_whose_logits_are_equal_share_the_choice():
+    taken = shares(TINY, np.zeros((4, 3)))
 
     assert list(taken) == list(TINY.ops)
     assert list(taken.values()) == pytest.approx([1 / 3] * 3)
+
+
+def test_before_the_hypernetwork_moves_the_op_with_most_weights_is_taken():
+    assert shares(TINY, at_uniform(make()))["sep_conv_3x3"] == 1

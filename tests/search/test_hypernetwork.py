@@ -4,7 +4,13 @@ import pytest
 import tensorflow as tf
 from searches import unsettle
 
-from tfnas.search.hypernetwork import HYPERNETWORKS, MlpHypernetwork, PivotHypernetwork
+from tfnas.search.hypernetwork import (
+    HYPERNETWORKS,
+    NEVER,
+    MlpHypernetwork,
+    PivotHypernetwork,
+    starting_logits,
+)
 
 # Level 0.3: between strengths 1 and 10, nearer to 1.
 LEVEL = tf.constant(0.3)
@@ -16,6 +22,15 @@ def test_no_op_is_preferred_at_first(kind):
     alpha = HYPERNETWORKS[kind](3, 5, 3)(*PLACE)
 
     np.testing.assert_array_equal(alpha, np.zeros((5, 3)))
+
+
+def test_the_op_with_most_weights_is_ahead_of_those_that_run_and_may_stand():
+    params = np.array([[0, 20, 80], [0, 30, 60], [0, 0, 0]])
+    usable = np.array([[True, True, True], [True, True, False], [True, True, False]])
+
+    start = starting_logits(params, usable)
+
+    np.testing.assert_allclose(start, [[0, 0.125, 0.5], [0, 0.5, NEVER], [0, 0, NEVER]])
 
 
 @pytest.mark.parametrize("num_axes", [3, 5, 7, 10])

@@ -34,7 +34,7 @@ def test_weights_learn_from_the_first_half_alone(tiny_data):
 
     assert same(plain[0], second_spoiled[0])
     assert not same(plain[0], first_spoiled[0])
-    assert np.all(search.alpha() == 0)
+    assert np.all(search.alpha() == search.start)
 
 
 @pytest.mark.parametrize("mode", ["sampled", "soft"])
@@ -115,10 +115,14 @@ def test_a_strength_multiplies_the_price_and_leaves_the_pulls_as_they_are(tiny_d
     strengths = search.config.strength(levels)
     facts = graph(search)(first)
 
-    # all logits are 0: gamma_bar = 1/3, mu / E = 1 for each of 4: the price is 4 r,
-    # and its gradient at strength 1 is S_m - 1/3 along op m of each choice
-    assert float(facts["price"]) == pytest.approx(4 * np.mean(strengths), rel=1e-5)
-    pulls = 4**0.5 * np.linalg.norm(points - 1 / 3, axis=1)
+    # mu / E = 1: the price of a choice is 3 r S gamma_bar, and its gradient at strength
+    # 1 is 3 gamma_bar_m (S_m - S gamma_bar) along op m
+    shares = softmax(search.start)
+    paid = np.sum(points[:, None] * shares, axis=-1)
+    price = np.mean(strengths * 3 * paid.sum(axis=1))
+    assert float(facts["price"]) == pytest.approx(price, rel=1e-5)
+    along = 3 * shares * (points[:, None] - paid[..., None])
+    pulls = np.linalg.norm(along, axis=(1, 2))
     assert float(facts["count_pull"]) == pytest.approx(np.mean(pulls), rel=1e-4)
     assert float(facts["latency_pull"]) == float(facts["params_pull"]) == 0
     assert float(facts["task_pull"]) > 0

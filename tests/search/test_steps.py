@@ -41,7 +41,7 @@ def drawn_prices(count):
 
 
 def priced(search, point, level):
-    gamma_bar = tf.nn.softmax(search.hypernetwork(point, level))
+    gamma_bar = tf.nn.softmax(search.logits(point, level))
     terms = search.prices.terms(tf.constant(point), gamma_bar)
     return search.config.strength(level) * sum(terms.values())
 
@@ -94,7 +94,7 @@ def test_the_weights_step_along_the_gradient_where_their_half_drew(
         search.optimizer.iterations.assign(step)
         *place, noise = drawn(0, step)
         if gamma is None:
-            gamma, _ = relaxed_ops(search.hypernetwork(*place), noise, mode)
+            gamma, _ = relaxed_ops(search.logits(*place), noise, mode)
         before = values(search.supernet)
         loss, gradients = task_gradients(search, first[0], gamma)
         facts = move(first)
@@ -126,7 +126,7 @@ def test_in_the_warm_up_both_halves_move_the_weights_and_the_hypernetwork_rests(
         ):
             variable.assign(value)
         *place, noise = drawn(half)
-        gamma, _ = relaxed_ops(search.hypernetwork(*place), noise, "sampled")
+        gamma, _ = relaxed_ops(search.logits(*place), noise, "sampled")
         loss, gradients = task_gradients(search, first[half], gamma)
         assert float(facts[name]) == pytest.approx(float(loss), rel=1e-5)
         before = [w - 0.1 * g for w, g in zip(before, gradients, strict=True)]
@@ -148,7 +148,7 @@ def test_the_hypernetwork_steps_by_loss_where_it_drew_and_by_prices_of_many_draw
     for variable, value in zip(network.trainable_variables, before, strict=True):
         variable.assign(value)  # back to where the step began; the weights had moved
     with tf.GradientTape(persistent=True) as tape:
-        alpha = network(point, level)
+        alpha = search.logits(point, level)
         price = sum(priced(search, *pair) for pair in drawn_prices(2)) / 2
         if mode == "soft":
             run, _ = relaxed_ops(alpha, noise, mode)

@@ -12,7 +12,8 @@ from tfnas.errors import RunError, SettingsError
 from tfnas.family.member import Score, priced
 from tfnas.latency.table import LatencyTable
 from tfnas.search.derive import POINTS, Logits, derive, sweep
-from tfnas.search.search import NEVER, Search
+from tfnas.search.hypernetwork import NEVER
+from tfnas.search.search import Search
 from tfnas.spaces.architecture import Architecture
 from tfnas.spaces.simplex import Point, check_budget
 from tfnas.support.files import read_json, refuse_overwrite, write_json

@@ -16,6 +16,10 @@ _INWARDS = 0.15
 # change their ops between the same two pivots; at this value alpha bends but little,
 # and each choice changes where its own costs say.
 _AT_VERTEX = 0.47
+# The logit of an op that may not stand at a choice, or that a target does not run.
+NEVER = -1e9
+# By how much the logit of a choice's largest op is ahead where the data say nothing.
+_LARGE_FIRST = 0.5
 # References for the strength lie at these levels, from its least to its most.
 _LEVELS = (-1.0, -1 / 3, 1 / 3, 1.0)
 
@@ -190,6 +194,24 @@ class MlpHypernetwork(Hypernetwork):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "units": self.units}
+
+
+def starting_logits(params: Any, usable: Any) -> Any:
+    """Logits before the hypernetwork has learned: the more weights, the higher.
+
+    The data say little of each of many ops within one search. Where they say nothing,
+    prices alone would speak, and a family would miss the large end of its space.
+
+    Args:
+        params: Parameters of every op at every choice, shape `(num_choices, num_ops)`.
+        usable: Which ops may stand there and run, of that shape.
+
+    Returns:
+        Of that shape; so low that it is never drawn where an op is not usable.
+    """
+    most = np.max(np.where(usable, params, 0), axis=1, keepdims=True)
+    start = _LARGE_FIRST * params / np.maximum(most, 1)
+    return np.where(usable, start, NEVER).astype(np.float32)
 
 
 HYPERNETWORKS = {"pivot": PivotHypernetwork, "mlp": MlpHypernetwork}

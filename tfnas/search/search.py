@@ -13,7 +13,7 @@ from tfnas.latency.table import LatencyTable
 from tfnas.networks.build import build_supernet
 from tfnas.search.derive import POINTS, derive, largest_within, sweep
 from tfnas.search.distribute import apply_once, sum_over_replicas
-from tfnas.search.hypernetwork import HYPERNETWORKS
+from tfnas.search.hypernetwork import HYPERNETWORKS, starting_logits
 from tfnas.search.prices import COSTS, Prices
 from tfnas.search.sampling import Draws, drawn_gradient
 from tfnas.search.settings import SearchConfig
@@ -24,8 +24,6 @@ from tfnas.spaces.space import Space
 
 DEFAULTS = SearchConfig()
 _CLIP_NORM = 5.0
-# The logit of an op that may not stand at a choice, or that a target does not run.
-NEVER = -1e9
 # Every so many moves of the weights, one is for the largest member.
 LARGEST_EVERY = 4
 # Draws of ops by whose losses the data say which are better, in sampled mode.
@@ -82,9 +80,8 @@ class Search(keras.Model):
         )
         self.means = {name: keras.metrics.Mean(name) for name in FACTS}
         self.prices = Prices.of(table, config)
-        # Where an op may not stand or run: logits so low that it is never drawn.
-        self.barred = np.where(table.usable(), 0, NEVER).astype(np.float32)
-        largest = np.argmax(self.prices.params + self.barred, axis=1)
+        self.start = starting_logits(self.prices.params, table.usable())
+        largest = np.argmax(self.start, axis=1)
         self.largest = np.eye(len(space.ops), dtype=np.float32)[largest]
         self.hypernetwork.build((axes,))
         self.rests = False
@@ -196,8 +193,8 @@ class Search(keras.Model):
         return loss, logits, tape.gradient(gamma, alpha, by_gamma)
 
     def logits(self, points: Any, levels: Any) -> Any:
-        """`alpha = H_a(S, r)` with no op that is barred; for r see `config.level`."""
-        return self.hypernetwork(points, levels) + self.barred
+        """`alpha = H_a(S, r) + start`; for the level of r see `config.level`."""
+        return self.hypernetwork(points, levels) + self.start
 
     def _task_gradients(self, x: Any, y: Any, gamma: Any) -> Any:
         """Loss, logits, and gradients by weights and, in soft mode, by gamma."""
