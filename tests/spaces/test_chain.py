@@ -90,6 +90,23 @@ def test_a_member_is_stem_blocks_and_head_with_the_weights_of_its_definition():
     assert model.output_shape == (None, 4)
 
 
+def test_a_chain_without_stem_and_head_begins_with_an_op_of_stride_4():
+    ops = ("skip", "conv_3x3", "stem_8", "stem_4x4")
+    bare = replace(SMALL, stem=0, head=0, stages=((8, 2, 4), (12, 1, 2)), ops=ops)
+
+    model = build(Architecture.of_ops(bare, ("stem_4x4", "skip", "conv_3x3")))
+
+    patches, wider, logits = 16 * 8 + 16, 9 * 8 * 12 + 24, 12 * 4 + 4
+    trained = sum(int(np.prod(w.shape)) for w in model.trainable_weights)
+    assert trained == patches + wider + logits
+    assert [slot.stride for slot in bare.slots] == [4, 1, 1]  # 14 x 11, then 4 x 3
+    assert bare.allowed.tolist() == [
+        [False, False, True, True],
+        [True, True, False, False],
+        [False, True, False, False],
+    ]
+
+
 def test_an_empty_block_passes_its_input_on_and_a_filled_one_adds_to_it():
     calls = []
 
@@ -113,7 +130,7 @@ def test_an_empty_block_passes_its_input_on_and_a_filled_one_adds_to_it():
     [
         ({"stages": []}, "Each stage of a chain is channels, blocks"),
         ({"stages": [[16, 2]]}, "Each stage of a chain is channels, blocks"),
-        ({"stages": [[16, 2, 3]]}, "the stride 1 or 2"),
+        ({"stages": [[16, 2, 3]]}, "the stride 1, 2 or 4"),
         ({"stages": [[16, 2.0, 1]]}, "Each stage of a chain is channels, blocks"),
         ({"stages": [[16, 0, 1]]}, "Numbers of a stage begin at 1"),
         ({"stages": 5}, "stages of a space must be a list"),
@@ -127,8 +144,9 @@ def test_an_empty_block_passes_its_input_on_and_a_filled_one_adds_to_it():
         ({"first": -1}, "first is a whole number from 0, got -1"),
         ({"width": 0}, "width is above 0 and at most 8, got 0"),
         ({"width": "x"}, "width is above 0 and at most 8, got 'x'"),
-        ({"stem": 0}, "stem of a space must be a whole number from 1"),
-        ({"head": "x"}, "head of a space must be a whole number from 1"),
+        ({"stem": -1}, "stem is a whole number from 0, got -1"),
+        ({"stem": 0, "first": 8}, "first stands after a stem"),
+        ({"head": "x"}, "head is a whole number from 0, got 'x'"),
     ],
 )
 def test_a_chain_that_cannot_be_is_refused(values, message):

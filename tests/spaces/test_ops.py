@@ -15,18 +15,31 @@ def name(op):
 
 
 @pytest.mark.parametrize("op", BUILT, ids=name)
-@pytest.mark.parametrize(("stride", "size"), [(1, 7), (2, 4)])
-def test_every_op_halves_odd_sizes_rounding_up(op, stride, size):
-    chain = op.chain(keras.layers, Slot(0, "x", 7, 7, 4, 4, stride), "x")
+def test_every_op_divides_odd_sizes_by_its_stride_rounding_up(op):
+    for stride in op.strides:
+        chain = op.chain(keras.layers, Slot(0, "x", 9, 7, 4, 4, stride), "x")
+        height, width = {1: (9, 7), 2: (5, 4), 4: (3, 2)}[stride]
 
-    assert run(chain, np.ones((1, 7, 7, 4), "float32")).shape == (1, size, size, 4)
+        y = run(chain, np.ones((1, 9, 7, 4), "float32"))
+        assert y.shape == (1, height, width, 4)
 
 
 @pytest.mark.parametrize("op", CHANGING, ids=name)
 def test_every_op_but_a_pool_puts_out_the_channels_of_its_slot(op):
-    chain = op.chain(keras.layers, Slot(0, "x", 6, 5, 4, 7), "x")
+    slot = Slot(0, "x", 8, 4, 4, 7, op.strides[0])
 
-    assert run(chain, np.ones((1, 6, 5, 4), "float32")).shape == (1, 6, 5, 7)
+    y = run(op.chain(keras.layers, slot, "x"), np.ones((1, 8, 4, 4), "float32"))
+    assert y.shape == (1, *slot.output_shape)
+    assert y.shape[-1] == 7
+
+
+def test_a_stem_stands_where_sides_are_quartered_and_no_other_op_does():
+    quartering = {op.name for op in BUILT if op.fits(Slot(0, "x", 8, 8, 1, 16, 4))}
+
+    assert quartering == {"stem_8", "stem_16", "stem_32", "stem_4x4"}
+    assert not any(
+        find_op(stem).fits(Slot(0, "x", 8, 8, 1, 16, 2)) for stem in quartering
+    )
 
 
 def test_a_pool_fits_only_where_channels_stay():
@@ -54,6 +67,8 @@ def test_what_a_convolution_puts_out_is_from_0_to_6(op):
         ("ir_k3_e1", 9 * 4 + 4 * 6 + 2 * (4 + 6)),  # without the first 1x1
         ("fused_k3_e6", 9 * 4 * 24 + 24 * 6 + 2 * (24 + 6)),
         ("conv_3x3", 9 * 4 * 6 + 2 * 6),
+        ("stem_8", 9 * 4 * 8 + 9 * 8 * 6 + 2 * (8 + 6)),
+        ("stem_4x4", 16 * 4 * 6 + 2 * 6),
     ],
 )
 def test_a_block_has_the_weights_of_its_definition(op, params):

@@ -2,7 +2,8 @@
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -47,14 +48,40 @@ def train_member(
     Returns:
         A model of standard layers, as `build` makes it.
     """
-    keras.utils.set_random_seed(config.seed)
-    fast = build(architecture, layers=fast_layers)
+    make, start = partial(build, architecture), None
     if weights is not None:
-        inherit(fast, weights, architecture)
+        start = partial(inherit, weights=weights, architecture=architecture)
+    return train_network(make, data, config, start=start, callbacks=callbacks)
+
+
+def train_network(
+    make: Callable[..., Any],
+    data: Dataset,
+    config: TrainConfig,
+    *,
+    start: Callable[[Any], object] | None = None,
+    callbacks: Sequence[Any] = (),
+) -> keras.Model:
+    """Train any classifier as members are trained.
+
+    Args:
+        make: Builds it, from Keras's own layers or from the module `layers=`.
+        data: Gives the training set.
+        config: Epochs, rates and seed.
+        start: Puts other weights than fresh ones into it.
+        callbacks: Keras callbacks for `fit`.
+
+    Returns:
+        A model of standard layers, as `make()` makes it.
+    """
+    keras.utils.set_random_seed(config.seed)
+    fast = make(layers=fast_layers)
+    if start is not None:
+        start(fast)
     if config.epochs:
         fit(fast, data, config, range(config.epochs), callbacks)
     settle(fast, _recalibration_batches(data, config))
-    model = build(architecture)
+    model: keras.Model = make()
     model.set_weights(fast.get_weights())
     return model
 

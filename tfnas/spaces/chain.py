@@ -25,18 +25,19 @@ class ChainSpace(Space):
     Attributes:
         input_shape: Height, width and channels of an image.
         num_classes: Number of logits.
-        stem: Channels of the 3x3 convolution of stride 2 before the blocks.
+        stem: Channels of the 3x3 convolution of stride 2 before the blocks; 0 where the
+            first block takes the image, by an op of stride 4.
         first: Channels of an `ir_k3_e1` between stem and blocks that is no choice, as
             in MobileNetV2; 0 for none.
         stages: Channels, number of blocks, and stride of the first block of each stage.
-        head: Channels of the 1x1 convolution after the blocks.
+        head: Channels of the 1x1 convolution after the blocks; 0 for none.
         width: Multiplies all channels but those of the head; above 0, at most 8.
         ops: Candidates of every block.
         groups: Axes of the budget, each with its ops.
         barred: Pairs of a block, counted from 0, and an op that may not stand there.
 
     Raises:
-        SettingsError: If a number is below 1, an op is unknown or named twice, groups
+        SettingsError: If a number is too small, an op is unknown or named twice, groups
             do not hold every op once, or a block is left with no op.
     """
 
@@ -53,18 +54,20 @@ class ChainSpace(Space):
     barred: tuple[tuple[int, str], ...] = ()
 
     def __post_init__(self) -> None:
-        self.require_counts("stem", "head")
+        for name in ("stem", "first", "head"):
+            if type(value := getattr(self, name)) is not int or value < 0:
+                raise SettingsError(f"{name} is a whole number from 0, got {value!r}")
+        if self.first and not self.stem:
+            raise SettingsError("first stands after a stem: give one, or leave it out")
         numbers = [number for stage in self.stages for number in stage]
-        shaped = all(len(stage) == 3 and stage[2] in (1, 2) for stage in self.stages)
+        shaped = all(len(stage) == 3 and stage[2] in (1, 2, 4) for stage in self.stages)
         if not (self.stages and shaped and all(type(n) is int for n in numbers)):
             raise SettingsError(
-                "Each stage of a chain is channels, blocks, and the stride 1 or 2 of "
-                f"its first block, got {self.stages}"
+                "Each stage of a chain is channels, blocks, and the stride 1, 2 or 4 "
+                f"of its first block, got {self.stages}"
             )
         if min(numbers) < 1:
             raise SettingsError(f"Numbers of a stage begin at 1, got {self.stages}")
-        if type(self.first) is not int or self.first < 0:
-            raise SettingsError(f"first is a whole number from 0, got {self.first!r}")
         if type(self.width) not in (int, float) or not 0 < self.width <= 8:
             raise SettingsError(f"width is above 0 and at most 8, got {self.width!r}")
         super().__post_init__()
@@ -107,6 +110,8 @@ class ChainSpace(Space):
     @property
     def _first(self) -> Slot:
         """The place of the fixed block after the stem, whether there is one or not."""
+        if not self.stem:
+            return Slot(0, "image", *self.input_shape, self.input_shape[2])
         height, width = (-(-side // 2) for side in self.input_shape[:2])
         stem = self._wide(self.stem)
         channels = self._wide(self.first) if self.first else stem
@@ -130,8 +135,9 @@ class ChainSpace(Space):
 
     def wire(self, image: Any, fill: Fill, layers: Any) -> Any:
         """Connect stem, blocks and head."""
-        first = self._first
-        x = run(conv_bn(layers, first.in_channels, 2, "stem", size=3), image)
+        first, x = self._first, image
+        if self.stem:
+            x = run(conv_bn(layers, first.in_channels, 2, "stem", size=3), x)
         if self.first and (chain := find_op("ir_k3_e1").chain):
             x = run(chain(layers, first, first.name), x)
         for slot in self.slots:
@@ -139,8 +145,9 @@ class ChainSpace(Space):
             if y is not None:
                 name = f"{slot.name}_sum"
                 x = layers.Add(name=name)([x, y]) if slot.keeps_shape else y
-        head = run(conv_bn(layers, self.head, 1, "head"), x)
-        pooled = layers.GlobalAveragePooling2D(name="pool")(head)
+        if self.head:
+            x = run(conv_bn(layers, self.head, 1, "head"), x)
+        pooled = layers.GlobalAveragePooling2D(name="pool")(x)
         return layers.Dense(self.num_classes, dtype="float32", name="logits")(pooled)
 
     def skeleton(self) -> tuple[Space, tuple[str, ...]]:

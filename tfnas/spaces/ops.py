@@ -41,6 +41,7 @@ class Op:
         keeps_channels: Whether it puts out as many channels as it takes, and can
             therefore not stand where they change.
         tflite: Operators that its layers may become, beside those of `DEPLOYABLE`.
+        strides: Strides of the slots where it can stand.
     """
 
     name: str
@@ -50,10 +51,12 @@ class Op:
     is_identity: bool = False
     keeps_channels: bool = False
     tflite: tuple[str, ...] = ()
+    strides: tuple[int, ...] = (1, 2)
 
     def fits(self, slot: Slot) -> bool:
         """Whether it can put out what its slot needs."""
-        return not self.keeps_channels or slot.in_channels == slot.out_channels
+        wide = not self.keeps_channels or slot.in_channels == slot.out_channels
+        return wide and slot.stride in self.strides
 
     def is_free(self, place: Site | Slot) -> bool:
         """Whether it leaves nothing behind in the deployed network."""
@@ -178,6 +181,17 @@ def fused_residual(
     return [*widen, *project]
 
 
+def stem(layers: Any, slot: Slot, name: str, *, first: int) -> Chain:
+    """Two 3x3 convolutions of stride 2, from an image to a quarter of its sides."""
+    halved = conv_bn(layers, first, 2, f"{name}_first", size=3)
+    return [*halved, *conv_bn(layers, slot.out_channels, 2, name, size=3)]
+
+
+def patches(layers: Any, slot: Slot, name: str) -> Chain:
+    """A convolution over patches of 4x4 pixels that do not overlap."""
+    return conv_bn(layers, slot.out_channels, 4, name, size=4)
+
+
 OPS = {
     op.name: op
     for op in (
@@ -202,6 +216,8 @@ OPS = {
             Op(f"fused_k3_e{e}", partial(fused_residual, size=3, expansion=e))
             for e in (3, 6)
         ),
+        *(Op(f"stem_{c}", partial(stem, first=c), strides=(4,)) for c in (8, 16, 32)),
+        Op("stem_4x4", patches, strides=(4,)),
     )
 }
 

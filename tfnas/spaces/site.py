@@ -19,7 +19,7 @@ class Site:
         width: Columns of the input feature map, in pixels.
         in_channels: Channels of the input feature map.
         out_channels: Channels of the output feature map.
-        stride: 1, or 2 where the op halves the feature map.
+        stride: 1; 2 where the op halves the feature map; 4 from an image to a quarter.
     """
 
     op: str
@@ -57,7 +57,7 @@ class Slot:
         width: Columns of the input feature map, in pixels.
         in_channels: Channels of the input feature map.
         out_channels: Channels of the output feature map.
-        stride: 1, or 2 where the feature map is halved.
+        stride: 1, 2 where the feature map is halved, or 4.
     """
 
     choice: int

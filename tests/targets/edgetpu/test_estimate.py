@@ -1,5 +1,6 @@
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,20 @@ def test_more_channels_than_a_tile_has_take_several_passes():
 def test_an_op_without_a_formula_is_refused():
     with pytest.raises(RefusedError, match="no formula for SOFTMAX"):
         module.op_ms("SOFTMAX", [[1, 10], [1, 10]])
+
+
+@pytest.mark.parametrize(
+    ("site", "message"),
+    [
+        (Site("conv_3x3", 33, 8, 4, 4), "maps of up to 32x32 pixels .* nothing of 33"),
+        (Site("sep_3x3", 8, 8, 65, 16), "no depthwise convolution of 65"),
+    ],
+)
+def test_what_it_was_not_fitted_on_is_refused(site, message):
+    with pytest.raises(RefusedError, match=message):
+        module.estimated_ms(site_model(site))
+    fitted = replace(site, height=8, in_channels=64)
+    assert module.estimated_ms(site_model(fitted)) > module.OVERHEAD_MS
 
 
 def estimated(op):

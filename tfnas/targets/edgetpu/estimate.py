@@ -3,10 +3,11 @@
     ms = overhead + sum over ops of (ms per million output elements) x (output elements)
 
 Fitted by `tools/fit_edgetpu.py` on half of the Edge TPU latencies that HW-NAS-Bench
-measured for NAS-Bench-201 on CIFAR-10 (32x32 to 8x8 pixels, 16 to 64 channels). It says
-nothing of larger images or of weights that do not fit on the chip. Two kinds of ops are
-not in those networks and are assumptions: a depthwise convolution costs what a pool
-does, which also works channel by channel, and a concatenation what an addition does.
+measured for NAS-Bench-201 on CIFAR-10 (32x32 to 8x8 pixels, 16 to 64 channels). Larger
+maps are refused; of weights that do not fit on the chip it says nothing. Two kinds of
+ops are not in those networks and are assumptions: a depthwise convolution of up to 64
+channels costs what a pool does, which also works channel by channel (more channels are
+refused), and a concatenation what an addition does.
 """
 
 from collections.abc import Iterator, Sequence
@@ -23,6 +24,7 @@ ERROR = (
     "median 1.8 %, Spearman 0.992, on 870 measured NAS-Bench-201 networks that were "
     "not used for the fit; depthwise convolutions are an assumption"
 )
+_LARGEST_MAP = 32  # in pixels, of the networks that it was fitted on
 # Channels that one tile of the chip takes at once (libedgetpu's chip structures).
 _ARRAY = 64
 _FREE = frozenset({"RESHAPE", "MEAN", "FULLY_CONNECTED"})  # inside the overhead
@@ -100,8 +102,9 @@ def op_ms(name: str, shapes: Sequence[Sequence[int]]) -> float:
         shapes: Of its inputs, then of its output.
 
     Raises:
-        RefusedError: If the formula does not know it.
+        RefusedError: If the formula does not know it, or was not fitted on such maps.
     """
+    _require_fitted(name, shapes)
     if name in _FREE:
         return 0.0
     passes = 1
@@ -114,3 +117,19 @@ def op_ms(name: str, shapes: Sequence[Sequence[int]]) -> float:
     else:
         raise RefusedError(f"edgetpu-estimate has no formula for {name}")
     return MS_PER_MILLION[kind] * passes * prod(shapes[-1]) / 1e6
+
+
+def _require_fitted(name: str, shapes: Sequence[Sequence[int]]) -> None:
+    """Refuse maps that none of the measured networks had."""
+    maps = [shape for shape in (shapes[0], shapes[-1]) if len(shape) == 4]
+    largest = max((side for shape in maps for side in shape[1:3]), default=1)
+    if largest > _LARGEST_MAP:
+        raise RefusedError(
+            f"edgetpu-estimate was fitted on maps of up to {_LARGEST_MAP}x"
+            f"{_LARGEST_MAP} pixels and knows nothing of {largest}"
+        )
+    if name == "DEPTHWISE_CONV_2D" and shapes[-1][-1] > _ARRAY:
+        raise RefusedError(
+            "edgetpu-estimate was fitted on up to 64 channels and knows no depthwise "
+            f"convolution of {shapes[-1][-1]}"
+        )
