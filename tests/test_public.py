@@ -125,4 +125,5 @@ def test_a_wheel_holds_what_is_read_beside_the_modules(tmp_path):
     files = {*zipfile.ZipFile(wheel).namelist()}
 
     assert {"tfnas/py.typed", "tfnas/deploy/infer.py"} <= files
+    assert "tfnas/spaces/presets/micro.toml" in files
     assert "tfnas/targets/board_runner.py" in files

@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # what editors and type checkers see
     from tfnas.spaces.architecture import Architecture
     from tfnas.spaces.cell import CellSpace
     from tfnas.spaces.chain import ChainSpace
+    from tfnas.spaces.load import read_space as load_space
     from tfnas.spaces.ops import Op
     from tfnas.spaces.site import Site, Slot
     from tfnas.spaces.space import Space
@@ -60,6 +61,7 @@ __all__ = [
     "build",
     "export",
     "load_data",
+    "load_space",
     "profile",
     "search_batches",
 ]
@@ -90,6 +92,7 @@ _HOMES = {
     "build": "tfnas.networks.build:build",
     "export": "tfnas.deploy.export:export",
     "load_data": "tfnas.data.load:load",
+    "load_space": "tfnas.spaces.load:read_space",
     "profile": "tfnas.latency.profile:profile",
     "search_batches": "tfnas.data.halves:search_batches",
 }

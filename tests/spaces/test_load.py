@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from tfnas.errors import SettingsError
+from tfnas.networks.build import build
 from tfnas.networks.counts import count_params
 from tfnas.spaces.architecture import Architecture
 from tfnas.spaces.cell import CellSpace
@@ -68,6 +69,38 @@ def test_a_chain_is_read_from_toml_and_by_its_kind(tmp_path):
     assert chain.barred == ((0, "conv_3x3"),)
     assert chain.num_classes == 7
     assert read_space("chain") == ChainSpace()
+
+
+@pytest.mark.parametrize(
+    ("shape", "name"),
+    [
+        (None, "micro"),
+        ((64, 96, 3), "micro"),
+        ((49, 10, 1), "micro"),
+        ((96, 65, 3), "lite"),
+    ],
+)
+def test_the_space_that_nobody_names_follows_from_the_size_of_images(shape, name):
+    assert read_space(None, input_shape=shape) == read_space(name, input_shape=shape)
+
+
+@pytest.mark.parametrize("shape", [(20, 20, 3), (28, 28, 1), (49, 10, 1), (64, 64, 3)])
+def test_micro_takes_images_of_20_to_64_pixels(shape):
+    micro = read_space("micro", input_shape=shape, num_classes=12)
+
+    stem, *blocks = micro.slots
+    assert (stem.stride, stem.in_channels) == (4, shape[2])
+    assert min(blocks[-1].output_shape[:2]) >= 3
+    assert micro.axes == ("skip", "depthwise", "dense")
+    # every stem, and each block with the most and the least that may stand there
+    for op in range(len(micro.ops)):
+        fits = micro.allowed[:, op]
+        ops = [
+            micro.ops[op if fit else row.argmax()]
+            for fit, row in zip(fits, micro.allowed, strict=True)
+        ]
+        member = Architecture.of_ops(micro, ops)
+        assert build(member).output_shape == (None, 12)
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,8 @@ def profile(
     from tfnas.spaces.load import read_space
     from tfnas.targets.registry import get_target
 
-    chosen = read_space(space, input_shape=parse_shape(shape), num_classes=classes)
+    size = parse_shape(shape)
+    chosen = read_space(space, input_shape=size, num_classes=classes)
     taken = given(**device_options)
     device = get_target(target, threads=threads, options=taken, typed=True)
     load_tensorflow()
@@ -75,11 +76,9 @@ def profile(
     from tfnas.support.progress import say
 
     if data:
-        images = load(data, parse_shape(shape), skip_bad_images, typed=True)
-        chosen = chosen.changed(
-            input_shape=parse_shape(shape) or images.input_shape,
-            num_classes=len(images.classes),
-        )
+        images = load(data, size, skip_bad_images, typed=True)
+        size, classes = size or images.input_shape, len(images.classes)
+        chosen = read_space(space, input_shape=size, num_classes=classes)
         images.require(chosen.input_shape, chosen.num_classes)
     for remark in chosen.remarks():
         say(remark)

@@ -19,7 +19,9 @@ from tfnas.support.plugins import from_module, resolve
 
 SPACES: dict[str, type[Space]] = {"cell": CellSpace, "chain": ChainSpace}
 PRESETS = Path(__file__).with_name("presets")
-DEFAULT = "cell"
+# What a space is by default: of values without a kind, and of small and large images.
+KIND, SMALL, LARGE = "cell", "micro", "lite"
+_LARGEST_SMALL = 64
 
 
 def space_of(values: Mapping[str, Any], *, typed: bool = False) -> Space:
@@ -33,7 +35,7 @@ def space_of(values: Mapping[str, Any], *, typed: bool = False) -> Space:
         SettingsError: If kind, a key or an op is unknown, or a value is wrong.
     """
     values = dict(values)
-    kind, ops = values.pop("kind", DEFAULT), values.get("ops", ())
+    kind, ops = values.pop("kind", KIND), values.get("ops", ())
     foreign = [name for name in (kind, *ops) if ":" in str(name)]
     if foreign and not typed:
         raise SettingsError(
@@ -64,17 +66,23 @@ def read_space(
 
     Args:
         name: A TOML or JSON file, a preset, a kind of space, or `package.module:Class`;
-            the default space where None. What exists as a file is that.
+            where None, what suits images of that size. What exists as a file is that.
         input_shape: Replaces the file's.
         num_classes: Replaces the file's.
 
     Raises:
         SettingsError: If there is no such space, or the file holds none.
     """
-    values = {} if name is None else _named(name)
+    values = _named(name or default_for(input_shape))
     given = {"input_shape": input_shape, "num_classes": num_classes}
     values |= {key: value for key, value in given.items() if value is not None}
     return space_of(values, typed=True)
+
+
+def default_for(input_shape: tuple[int, int, int] | None) -> str:
+    """The preset for images of a size: `micro` up to 64 pixels on the shorter side."""
+    small = input_shape is None or min(input_shape[:2]) <= _LARGEST_SMALL
+    return SMALL if small else LARGE
 
 
 def _named(name: str) -> dict[str, Any]:

@@ -10,7 +10,6 @@ where it was, and a further run of the same data trains its own members alone.
 
 import hashlib
 import json
-import random
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -20,7 +19,7 @@ import click
 import keras
 import numpy as np
 from handmade import HANDMADE
-from options import FOLDER
+from options import FILE, FOLDER
 
 from tfnas.data.batches import in_order
 from tfnas.data.dataset import Dataset
@@ -31,6 +30,7 @@ from tfnas.deploy.train import train_network
 from tfnas.errors import LimitError
 from tfnas.family.limits import Limits, Request
 from tfnas.family.selector import Selector
+from tfnas.latency.table_file import read_table
 from tfnas.networks.build import build
 from tfnas.search.run import Run
 from tfnas.spaces.architecture import Architecture
@@ -162,6 +162,7 @@ def _facts(row: dict[str, Any]) -> str:
 @click.option("--seeds", default=3, show_default=True, help="Trainings of a network.")
 @click.option("--only", multiple=True, type=click.Choice([*HANDMADE]), help="Rivals.")
 @click.option("--max-arena", type=float, help="Bytes of RAM that members keep.")
+@click.option("--table", type=FILE, help="Of another device, or measured again.")
 @click.option("--kept", default="baselines", type=click.Path(path_type=Path))
 def main(
     run: Path,
@@ -169,10 +170,11 @@ def main(
     seeds: int,
     only: tuple[str, ...],
     max_arena: float | None,
+    table: Path | None,
     kept: Path,
 ) -> None:
     """Compare the family of RUN with hand-made networks, on RUN's data and device."""
-    selector = Selector(Run(run))
+    selector = Selector(Run(run), read_table(table) if table else None)
     configs = [TrainConfig(epochs=epochs, seed=seed) for seed in range(seeds)]
     traits = target_class(selector.table.target).traits
     trained = Trained(kept, selector.data, configs, traits)

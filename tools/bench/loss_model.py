@@ -19,7 +19,7 @@ import numpy as np
 import tensorflow as tf
 from coverage import report
 from numpy.typing import NDArray
-from options import FOLDER, OUTPUT
+from options import FILE, FOLDER, OUTPUT
 
 from tfnas.data.halves import search_halves
 from tfnas.data.load import load_source
@@ -30,7 +30,6 @@ from tfnas.search.search import Search, make_search
 from tfnas.search.settings import SearchConfig
 
 BATCH, IMAGES = 64, 256
-FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 Array = NDArray[Any]
 
 
