@@ -5,6 +5,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 from numpy.typing import NDArray
 
 from tfnas.spaces.architecture import Architecture
@@ -62,10 +63,15 @@ def recalibrate(model: Any, batches: Any) -> None:
     """
     norms = _norms(model)
     momenta = [norm.momentum for norm in norms]
-    for number, (images, _) in enumerate(batches):
+
+    @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
+    def look(images: Any, momentum: Any) -> None:
         for norm in norms:
-            norm.momentum = number / (number + 1)
+            norm.momentum = momentum
         model(images, training=True)
+
+    for number, (images, _) in enumerate(batches):
+        look(images, tf.constant(number / (number + 1)))
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
 
