@@ -14,23 +14,24 @@ from tfnas.latency.table import LatencyTable
 from tfnas.networks.counts import count_params
 from tfnas.spaces.architecture import Architecture
 from tfnas.spaces.simplex import Point
+from tfnas.support.progress import bar
 
 # So many members just within the limits, and so many just beyond them, are looked at.
 _NEAR = 8
 _BEST = 8
-# So many of them are compared on all images.
+# So many of them are trained briefly and compared.
 _LAST = 8
 Check = Callable[[Architecture, Point], None]
 
 
 class Scores(Protocol):
-    """How good members are: a quick look, and one at all images."""
+    """How good members are: a quick look, and a closer one."""
 
     def __call__(self, member: Architecture) -> float:
         """Accuracy on few images."""
 
     def fully(self, member: Architecture) -> float:
-        """Accuracy on all images, the same for every member."""
+        """Accuracy after a short training, on all images; told once, then known."""
 
 
 def best_within(
@@ -40,7 +41,7 @@ def best_within(
 
     Looked at are the best scored members within the limits, those that come nearest to
     the limits from within, and those just beyond, repaired. The eight that look best
-    are compared on all held-out images, and the best there is taken.
+    are trained briefly, and the best on all held-out images is taken.
 
     Args:
         family: Members and their prices.
@@ -59,11 +60,24 @@ def best_within(
     goal = fastest(family.table)
     looked_at = _candidates(family, usage, goal, passes, score)
     looked_at.sort(key=score, reverse=True)
-    last = sorted(looked_at[:_LAST], key=score.fully, reverse=True)
+    closely = _closely(looked_at[:_LAST], score)
+    last = sorted(closely, key=closely.__getitem__, reverse=True)
     for member in (*last, *looked_at[_LAST:]):
         if passes(member):
             return member, passes.points[member]
     raise passes.last_error or LimitError(_impossible(goal, family.table, limits))
+
+
+def _closely(
+    members: Sequence[Architecture], score: Scores
+) -> dict[Architecture, float]:
+    """Scores of a closer look, with a line of progress."""
+    found = {}
+    with bar(len(members), f"Training {len(members)} candidates briefly") as progress:
+        for member in members:
+            found[member] = score.fully(member)
+            progress.update()
+    return found
 
 
 def near(
