@@ -2,11 +2,10 @@
 
 Random networks of a space, drawn as the calibration draws them, are trained from
 scratch on a part of the training set, all equally and each several times, and looked at
-on its held-out tenth; the test set is not looked at. Against the mean stand each run's own
+on its held-out tenth; the test set is not looked at. Against the mean stand a run's own
 scores of them on images that it held out: the quick one, with the supernet's weights,
-and the closer one, after a short training. How well two trainings rank them alike
-says what could be reached. What was trained is kept, so that the command goes on where
-it was, and further runs of the same space cost a minute each.
+and the closer one, after a short training. How well two trainings rank them alike says
+what could be reached. What was trained is kept: the command goes on where it was.
 """
 
 import json
