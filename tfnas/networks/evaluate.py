@@ -22,7 +22,7 @@ from tfnas.spaces.architecture import Architecture
 
 # Of a short training: its highest rate, and the batches that batch norm is measured on.
 _TUNING_RATE = 0.02
-_SETTLING = 50
+_MEASURED = 50
 Batches = Iterable[tuple[Any, NDArray[np.int32]]]
 
 
@@ -74,8 +74,9 @@ def tuned_accuracy(
         keras.optimizers.SGD(rate, momentum=0.9, nesterov=True),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
     )
-    model.fit(seen, shuffle=False, verbose=0)
-    settle(model, seen.take(_SETTLING))
+    counted = seen.apply(tf.data.experimental.assert_cardinality(steps))
+    model.fit(counted, shuffle=False, verbose=0)
+    recalibrate(model, seen.take(_MEASURED))
     return accuracy(model, held_out)
 
 
