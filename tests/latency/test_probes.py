@@ -15,11 +15,10 @@ from tfnas.spaces.space import DEPLOYABLE
 from tfnas.tflite.graph import check_int8, graph
 
 POOLS = ("max_pool_3x3", "avg_pool_3x3")
-BUILT = [op.name for op in OPS.values() if op.chain is not None]
+PLACED = [(op.name, n) for op in OPS.values() if op.chain for n in op.strides]
 
 
-@pytest.mark.parametrize("op", BUILT)
-@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize(("op", "stride"), PLACED)
 def test_a_site_converts_to_the_ops_it_is_made_of_and_nothing_else(op, stride):
     if (op, stride) == ("skip_connect", 1):
         pytest.skip("an identity has no op to convert")
@@ -33,12 +32,15 @@ def test_a_site_converts_to_the_ops_it_is_made_of_and_nothing_else(op, stride):
         "dil": ["CONV_2D", *separable],
         "ir_": ["CONV_2D", *separable],
         "fus": ["CONV_2D", "CONV_2D"],
+        "ste": ["CONV_2D", "CONV_2D"],
         **kernels,
     }
     if op.endswith("e1"):  # without its first 1x1
         expected["ir_"] = separable
     if op == "sep_3x3":  # one separable convolution, where sep_conv_3x3 has two
         expected["sep"] = separable
+    if op == "stem_4x4":
+        expected["ste"] = ["CONV_2D"]
     assert ops == expected.get(op[:3], ["CONV_2D"])
 
 
@@ -149,7 +151,7 @@ def test_fresh_weights_leave_no_sum_to_slow_kernels(seed):
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(8))
 def test_any_network_of_all_ops_converts_to_int8_and_to_ops_with_a_price(seed):
-    space = CellSpace(ops=(*BUILT, "none"))
+    space = CellSpace(ops=(*(op for op, n in PLACED if n == 1), "none"))
     member = random_architecture(space, random.Random(seed))
 
     assert "CONV_2D" in check_int8(network_model(member), DEPLOYABLE)
