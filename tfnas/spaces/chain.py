@@ -1,5 +1,6 @@
 """A chain of blocks, each a choice (MobileNetV2, arXiv 1801.04381)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -92,8 +93,8 @@ class ChainSpace(Space):
         shape = self._first.output_shape
         slots: list[Slot] = []
         for number, (channels, stride) in enumerate(self._meant):
-            fitting = stride if -(-min(shape[:2]) // stride) >= _LEAST_SIDE else 1
             place = (number, f"block{number}", *shape)
+            fitting = fitting_stride(stride, shape[:2])
             slots.append(Slot(*place, self._wide(channels), fitting))
             shape = slots[-1].output_shape
         return tuple(slots)
@@ -169,6 +170,11 @@ class ChainSpace(Space):
         slot = self.slots[choice]
         adds = slot.keeps_shape and self.op(op).chain is not None
         return (slot.site(op), *((slot.sum_after(),) if adds else ()))
+
+
+def fitting_stride(stride: int, sides: Sequence[int]) -> int:
+    """A stride, or 1 where it would leave less than 3 pixels of the shorter side."""
+    return stride if -(-min(sides) // stride) >= _LEAST_SIDE else 1
 
 
 def widened(channels: int, width: float) -> int:

@@ -3,9 +3,9 @@
 For every hand-made network: its time on the device of RUN's table, and the member that
 `tfnas export --max-latency` takes within that time. Both are trained from scratch by
 the same recipe with the same seeds, quantized and measured by the same code, in the
-same rounds. A member wins where it is more accurate, or takes at most 0.7 of the time
-at no less accuracy. Trained networks are kept as .tflite, so that the command goes on
-where it was, and a further run of the same data trains its own members alone.
+same rounds. A member wins where it is more accurate in no more time, or takes at most
+0.7 of the time at no less accuracy. Trained networks are kept as .tflite: the command
+goes on where it was, and a further run of the same data trains its own members alone.
 """
 
 import hashlib
@@ -105,11 +105,11 @@ def verdict(rival: dict[str, Any], ours: Sequence[dict[str, Any]]) -> str:
     """`better`, `faster`, or `lost`."""
     least = np.mean(rival["accuracies"])
     for one in ours:
-        if one["median_ms"] <= FASTER * rival["median_ms"]:
-            if np.mean(one["accuracies"]) >= least:
-                return "faster"
-        elif np.mean(one["accuracies"]) > least:
+        time = one["median_ms"] / rival["median_ms"]
+        if time <= 1 and np.mean(one["accuracies"]) > least:
             return "better"
+        if time <= FASTER and np.mean(one["accuracies"]) >= least:
+            return "faster"
     return "lost"
 
 
@@ -129,7 +129,7 @@ def compare(
             limits = Limits(latency_ms=share * row["median_ms"], arena_bytes=arena)
             member = member_within(selector, limits)
             if member is not None:
-                key = "-".join(member.ops)
+                key = f"{member.space.fingerprint} {'-'.join(member.ops)}"
                 files[key] = trained.models(key, partial(build, member))
                 pairs[row["model"]].append(key)
     rows = benchmark({name: made[0] for name, made in files.items()}, device)

@@ -9,23 +9,17 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from tfnas.spaces.chain import widened
+from tfnas.spaces.chain import fitting_stride, widened
 
 Shape = tuple[int, int, int]
 Network = Callable[[Any, Shape, int], Any]
-_LEAST_SIDE = 3
-
-
-def stride_of(x: Any, meant: int) -> int:
-    """The stride that is meant, or 1 where the map is too small for it."""
-    return meant if -(-min(x.shape[1:3]) // meant) >= _LEAST_SIDE else 1
 
 
 def conv(
     layers: Any, x: Any, filters: int, size: Any, stride: int, relu: bool = True
 ) -> Any:
     """Convolution, batch norm, ReLU6."""
-    stride = stride_of(x, stride)
+    stride = fitting_stride(stride, x.shape[1:3])
     return finish(
         layers, layers.Conv2D(filters, size, stride, "same", use_bias=False)(x), relu
     )
@@ -33,7 +27,7 @@ def conv(
 
 def depthwise(layers: Any, x: Any, size: int, stride: int) -> Any:
     """Depthwise convolution, batch norm, ReLU6."""
-    stride = stride_of(x, stride)
+    stride = fitting_stride(stride, x.shape[1:3])
     return finish(
         layers, layers.DepthwiseConv2D(size, stride, "same", use_bias=False)(x)
     )
@@ -67,7 +61,9 @@ def resnet8(layers: Any, shape: Shape, classes: int, c: int) -> Any:
     for filters, stride in ((c, 1), (2 * c, 2), (4 * c, 2)):
         y = conv(layers, conv(layers, x, filters, 3, stride), filters, 3, 1, relu=False)
         if stride > 1:
-            x = layers.Conv2D(filters, 1, stride_of(x, stride), "same")(x)
+            x = layers.Conv2D(filters, 1, fitting_stride(stride, x.shape[1:3]), "same")(
+                x
+            )
         x = layers.ReLU(max_value=6)(layers.Add()([x, y]))
     return image, classify(layers, x, classes)
 
