@@ -77,7 +77,7 @@ def test_a_chain_is_read_from_toml_and_by_its_kind(tmp_path):
         (None, "micro"),
         ((64, 96, 3), "micro"),
         ((49, 9, 1), "micro"),
-        ((8, 8, 1), "cell"),
+        ((8, 8, 1), "micro"),
         ((96, 65, 3), "lite"),
     ],
 )
@@ -93,7 +93,7 @@ def test_micro_takes_images_of_20_to_64_pixels(shape):
     assert (stem.stride, stem.in_channels) == (4, shape[2])
     assert min(blocks[-1].output_shape[:2]) >= 3
     assert micro.axes == ("skip", "depthwise", "dense")
-    # every stem, and each block with the most and the least that may stand there
+    # each op wherever it may stand, beside the first that may elsewhere
     for op in range(len(micro.ops)):
         fits = micro.allowed[:, op]
         ops = [

@@ -73,7 +73,8 @@ def _closely(
 ) -> dict[Architecture, float]:
     """Scores of a closer look, with a line of progress."""
     found = {}
-    with bar(len(members), f"Training {len(members)} candidates briefly") as progress:
+    title = f"Training {len(members)} candidates briefly"
+    with bar(len(members), title, delay_s=1) as progress:
         for member in members:
             found[member] = score.fully(member)
             progress.update()

@@ -105,7 +105,7 @@ def accuracy(model: Any, batches: Batches) -> float:
 
 
 def _as_graph(model: Any) -> Any:
-    """The model as one call; layer by layer, small networks take ten times as long."""
+    """The model as one call; layer by layer, a small one took four times as long."""
     return tf.function(partial(model, training=False), reduce_retracing=True)
 
 

@@ -20,8 +20,7 @@ from tfnas.support.plugins import from_module, resolve
 SPACES: dict[str, type[Space]] = {"cell": CellSpace, "chain": ChainSpace}
 PRESETS = Path(__file__).with_name("presets")
 KIND = "cell"  # of values that name none
-# By the shorter side of an image, in pixels: a stem of micro needs 9.
-_TINY, _SMALL = 8, 64
+_SMALL = 64  # pixels of the shorter side
 
 
 def space_of(values: Mapping[str, Any], *, typed: bool = False) -> Space:
@@ -80,11 +79,9 @@ def read_space(
 
 
 def default_for(input_shape: tuple[int, int, int] | None) -> str:
-    """The space for images of a size: `cell`, `micro` from 9 pixels, `lite` from 65."""
-    if input_shape is None:
-        return "micro"
-    side = min(input_shape[:2])
-    return "cell" if side <= _TINY else "micro" if side <= _SMALL else "lite"
+    """The preset for images of a size: `micro` up to 64 pixels, `lite` above."""
+    small = input_shape is None or min(input_shape[:2]) <= _SMALL
+    return "micro" if small else "lite"
 
 
 def _named(name: str) -> dict[str, Any]:
