@@ -4,8 +4,8 @@ For every hand-made network: its time on the device of RUN's table, and the memb
 `tfnas export --max-latency` takes within that time. Both are trained from scratch by
 the same recipe with the same seeds, quantized and measured by the same code, in the
 same rounds. A member wins where it is more accurate in no more time, or takes at most
-0.7 of the time at no less accuracy. Trained networks are kept as .tflite: the command
-goes on where it was, and a further run of the same data trains its own members alone.
+0.7 of the time at no less accuracy. Trained networks are kept: the command goes on
+where it was, and a further run of the same data trains its own members alone.
 """
 
 import hashlib
@@ -34,7 +34,7 @@ from tfnas.latency.table_file import read_table
 from tfnas.networks.build import build
 from tfnas.search.run import Run
 from tfnas.spaces.architecture import Architecture
-from tfnas.support.files import write_bytes, write_json
+from tfnas.support.files import replace_file, write_bytes, write_json
 from tfnas.targets.registry import same_target, target_class
 from tfnas.tflite.interpreter import tflite_accuracy
 
@@ -44,6 +44,8 @@ Make = Callable[..., Any]
 
 class Trained:
     """Networks as int8 .tflite files, trained where they are not yet.
+
+    A training serves all devices; only its quantization depends on the device.
 
     Args:
         folder: Keeps them.
@@ -68,16 +70,21 @@ class Trained:
         return [tflite_accuracy(model, in_order(x, y)) for model in models]
 
     def _one(self, name: str, make: Make, config: TrainConfig) -> bytes:
-        facts = repr((name, config, self.data.fingerprint, self.traits))
-        kept = self.folder / f"{hashlib.sha256(facts.encode()).hexdigest()[:16]}.tflite"
-        if not kept.exists():
+        trained = self._kept("keras", name, config)
+        kept = self._kept("tflite", name, config, self.traits)
+        if not trained.exists():
             click.echo(f"Training {name}, seed {config.seed}", err=True)
-            model = train_network(make, self.data, config)
-            self.folder.mkdir(parents=True, exist_ok=True)
+            replace_file(trained, train_network(make, self.data, config).save)
+        if not kept.exists():
+            model = keras.models.load_model(trained)
             made = quantize(model, self.data, config.seed, traits=self.traits)
             write_bytes(kept, made)
             keras.backend.clear_session()
         return kept.read_bytes()
+
+    def _kept(self, kind: str, *facts: Any) -> Path:
+        known = repr((*facts, self.data.fingerprint)).encode()
+        return self.folder / f"{hashlib.sha256(known).hexdigest()[:16]}.{kind}"
 
 
 def handmade(name: str, data: Dataset, *, layers: Any = keras.layers) -> Any:
