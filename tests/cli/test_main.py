@@ -32,8 +32,8 @@ from tfnas.errors import RunError
         ("derive --budget 0.5,0.5,0.5", "sums to 1.5, but must sum to 1"),
         ("derive --budget nan,0.5,0.5", "must be a number from 0 to 1"),
         (
-            "derive --budget 0.3,0.5,0.2 --strength 31",
-            "--strength 31: take one of the 0.03 to 30 that",
+            "derive --budget 0.3,0.5,0.2 --strength 101",
+            "--strength 101: take one of the 0.03 to 100 that",
         ),
         ("derive --strength 2", "--strength goes with --budget"),
         ("export --max-latency 1s --strength 2", "--strength goes with --budget"),

@@ -94,7 +94,8 @@ def test_the_weights_step_along_the_gradient_where_their_half_drew(
         search.optimizer.iterations.assign(step)
         *place, noise = drawn(0, step)
         if gamma is None:
-            gamma, _ = relaxed_ops(search.logits(*place), noise, mode)
+            alpha = search.logits(*place) if mode == "soft" else search.start
+            gamma, _ = relaxed_ops(alpha, noise, mode)
         before = values(search.supernet)
         loss, gradients = task_gradients(search, first[0], gamma)
         facts = move(first)
@@ -126,7 +127,8 @@ def test_in_the_warm_up_both_halves_move_the_weights_and_the_hypernetwork_rests(
         ):
             variable.assign(value)
         *place, noise = drawn(half)
-        gamma, _ = relaxed_ops(search.logits(*place), noise, "sampled")
+        alpha = search.logits(*place) if half else search.start
+        gamma, _ = relaxed_ops(alpha, noise, "sampled")
         loss, gradients = task_gradients(search, first[half], gamma)
         assert float(facts[name]) == pytest.approx(float(loss), rel=1e-5)
         before = [w - 0.1 * g for w, g in zip(before, gradients, strict=True)]

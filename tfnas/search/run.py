@@ -16,7 +16,7 @@ from tfnas.latency.table_file import read_table, write_table
 from tfnas.search.settings import SearchConfig
 from tfnas.support.files import read_json, slug, write_json, write_text
 
-SCHEMA = 7
+SCHEMA = 8
 
 
 @dataclass(frozen=True)

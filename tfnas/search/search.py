@@ -39,11 +39,13 @@ class Search(keras.Model):
 
     A step moves the supernet's weights on a batch of the first half of the data, then
     the hypernetwork on a batch of the second half (DARTS, arXiv 1806.09055, section
-    2.3), each for a freshly drawn point of the simplex, strength and ops; every fourth
-    move of the weights is for the largest member (the sandwich rule of arXiv 1903.05134
-    in turns), which draws seldom give. `fit` takes a dataset of `((x, y), (x_val,
-    y_val))`: images, shape `(batch, height, width, channels)`, and classes, `(batch,)`;
-    `validation_data` is an ordinary `(x, y)`.
+    2.3) for a freshly drawn point of the simplex, strength and ops. In sampled mode the
+    weights move for ops drawn evenly (arXiv 1904.00420), so that networks are compared
+    fairly, and every fourth time for the largest member (the sandwich rule of arXiv
+    1903.05134 in turns), which draws seldom give; in soft mode for a point as well.
+    `fit` takes a dataset of `((x, y), (x_val, y_val))`: images, shape `(batch, height,
+    width, channels)`, and classes, `(batch,)`; `validation_data` is an ordinary `(x,
+    y)`.
 
     Args:
         space: What is searched.
@@ -131,9 +133,12 @@ class Search(keras.Model):
         train, val = data
         # Read before the first optimizer counts on: both halves draw for this step.
         seeds = self.draws.seeds(self.optimizer.iterations)
-        alpha = self.logits(*self.draws.points(seeds[:2], 1))[0]
+        sampled = self.config.mode == "sampled"
+        # Evenly: what the family takes rarely would look worse than it is.
+        place = self.draws.points(seeds[:2], 1)
+        alpha = self.start if sampled else self.logits(*place)[0]
         gamma = self.draws.gamma(alpha, self.temperature, seeds[2])
-        if self.config.mode == "sampled":
+        if sampled:
             turn = seeds[0][1] % (len(seeds) * LARGEST_EVERY) == 0
             gamma = tf.where(turn, self.largest, gamma)
         loss, _ = self._move_weights(train, gamma)
