@@ -68,7 +68,8 @@ def derive(
 ) -> None:
     """Show what budgets or limits would give, without making it.
 
-    For a limit, eight candidates are trained for 100 steps, and the best is taken.
+    For a limit, some candidates are trained briefly, and the best is taken; the run
+    keeps what they gave, and export takes the same.
     """
     run, requests = _run_and_requests(name, wanted)
     load_tensorflow()

@@ -1,7 +1,9 @@
 """Limits in, the best member of a family that keeps them out."""
 
 from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from itertools import islice
 from typing import Protocol
 
 from tfnas.errors import LimitError
@@ -12,6 +14,7 @@ from tfnas.family.member import Score, priced
 from tfnas.family.repair import repaired, usage_of
 from tfnas.latency.table import LatencyTable
 from tfnas.networks.counts import count_params
+from tfnas.search.derive import differences
 from tfnas.spaces.architecture import Architecture
 from tfnas.spaces.simplex import Point
 from tfnas.support.progress import bar
@@ -25,7 +28,13 @@ Check = Callable[[Architecture, Point], None]
 
 
 class Scores(Protocol):
-    """How good members are: a quick look, and a closer one."""
+    """How good members are: a quick look, and a closer one.
+
+    Attributes:
+        trained: What closer looks have found so far, for any limits.
+    """
+
+    trained: dict[Architecture, float]
 
     def __call__(self, member: Architecture) -> float:
         """Accuracy on few images."""
@@ -37,11 +46,12 @@ class Scores(Protocol):
 def best_within(
     family: Family, limits: Limits, score: Scores, check: Check
 ) -> tuple[Architecture, Point]:
-    """The member with the best score that keeps all limits, as far as scores tell.
+    """The best member that keeps all limits, as far as short trainings tell.
 
     Looked at are the best scored members within the limits, those that come nearest to
-    the limits from within, and those just beyond, repaired. The eight that look best
-    are trained briefly, and the best on all held-out images is taken.
+    the limits from within, and those just beyond, repaired. Eight of them, by turns the
+    one that looks best and the one that uses most of the limits, are trained briefly.
+    What was trained for other limits and keeps these is compared with them.
 
     Args:
         family: Members and their prices.
@@ -51,21 +61,46 @@ def best_within(
             is converted, breaks a limit.
 
     Returns:
-        The member, and the point that gave it, or what it was repaired from.
+        The member, and the point that gave it, or what it was changed from.
 
     Raises:
         LimitError: If no member keeps the limits; says what the fastest one needs.
     """
     passes, usage = _Checked(check, family.members), usage_of(limits, family.table)
     goal = fastest(family.table)
-    looked_at = _candidates(family, usage, goal, passes, score)
-    looked_at.sort(key=score, reverse=True)
-    closely = _closely(looked_at[:_LAST], score)
-    last = sorted(closely, key=closely.__getitem__, reverse=True)
-    for member in (*last, *looked_at[_LAST:]):
-        if passes(member):
-            return member, passes.points[member]
-    raise passes.last_error or LimitError(_impossible(goal, family.table, limits))
+    found = _candidates(family, usage, goal, passes, score)
+    pairs = zip(_best(found, score), _best(found, usage), strict=True)
+    by_turns = dict.fromkeys(member for pair in pairs for member in pair)
+    last = [*islice(filter(passes, by_turns), _LAST)]
+    known = _known(family, usage, passes, score) | _closely(last, score)
+    if not known:
+        raise passes.last_error or LimitError(_impossible(goal, family.table, limits))
+    best = max(known, key=known.__getitem__)
+    return best, passes.points[best]
+
+
+def _known(
+    family: Family,
+    usage: Callable[[Architecture], float],
+    passes: "_Checked",
+    score: Scores,
+) -> dict[Architecture, float]:
+    """The best of what was trained for other limits and keeps these."""
+    kept = [network for network in score.trained if usage(network) <= 1]
+    for network in (found := _best(kept, score.fully)[:_LAST]):
+        like = min(family.members, key=partial(_differences, network))
+        passes.points.setdefault(network, family.members[like])
+    return {one: score.trained[one] for one in filter(passes, found)}
+
+
+def _differences(one: Architecture, other: Architecture) -> int:
+    return differences(one.indices, other.indices)
+
+
+def _best(
+    members: Iterable[Architecture], by: Callable[[Architecture], float]
+) -> list[Architecture]:
+    return sorted(members, key=by, reverse=True)
 
 
 def _closely(

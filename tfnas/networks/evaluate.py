@@ -20,9 +20,6 @@ from tfnas.networks.weights import (
 )
 from tfnas.spaces.architecture import Architecture
 
-# Of a short training: its highest rate, and the batches that batch norm is measured on.
-_TUNING_RATE = 0.02
-_MEASURED = 50
 Batches = Iterable[tuple[Any, NDArray[np.int32]]]
 
 
@@ -46,38 +43,6 @@ def score_member(
     logits, y = _logits(_as_graph(model), held_out)
     losses = keras.losses.sparse_categorical_crossentropy(y, logits, from_logits=True)
     return float(np.mean(losses)), float(np.mean(np.argmax(logits, axis=-1) == y))
-
-
-def tuned_accuracy(
-    architecture: Architecture,
-    weights: Weights,
-    seen: Any,
-    steps: int,
-    held_out: Batches,
-) -> float:
-    """Accuracy of a member after a short training from others' weights.
-
-    A supernet's weights serve all members and fit none: so many steps of its own bring
-    out what a member is worth.
-
-    Args:
-        architecture: The member.
-        weights: What `named_weights` returned of the supernet.
-        seen: A dataset of batches of training images, the same for every member.
-        steps: Its batches.
-        held_out: Batches of scaled images and classes to look at.
-    """
-    model = build(architecture, layers=fast_layers)
-    inherit(model, weights, architecture)
-    rate = keras.optimizers.schedules.CosineDecay(_TUNING_RATE, steps)
-    model.compile(
-        keras.optimizers.SGD(rate, momentum=0.9, nesterov=True),
-        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-    )
-    counted = seen.apply(tf.data.experimental.assert_cardinality(steps))
-    model.fit(counted, shuffle=False, verbose=0)
-    recalibrate(model, seen.take(_MEASURED))
-    return accuracy(model, held_out)
 
 
 def settle(model: Any, seen: Batches) -> None:
