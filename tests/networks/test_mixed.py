@@ -49,6 +49,20 @@ def test_sampled_output_is_the_chosen_op_alone(x, chosen):
 
 
 @pytest.mark.parametrize("mode", ["soft", "sampled"])
+@pytest.mark.parametrize("chosen", [2, 3], ids=["convolution", "nothing"])
+def test_the_input_is_added_where_the_space_says_so(x, mode, chosen):
+    row = gamma(np.eye(4)[chosen])
+    place = Slot(1, "edge", 6, 6, 4, 4)
+    mixed = MixedOp(OPS, place, mode, [False, False, True, True])
+
+    alike = mixed(x, row), MixedOp.from_config(mixed.get_config())(x, row)
+
+    put_out = alone(mixed, x, 2) if chosen == 2 else 0.0
+    np.testing.assert_allclose(alike[0], x + put_out, rtol=1e-5)
+    assert (chosen == 2) == np.any(alike[1] != x)
+
+
+@pytest.mark.parametrize("mode", ["soft", "sampled"])
 def test_none_is_zero_and_halves_like_the_others(mode):
     x = np.ones((1, 7, 7, 4), "float32")
 

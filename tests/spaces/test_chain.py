@@ -91,14 +91,15 @@ def test_a_member_is_stem_blocks_and_head_with_the_weights_of_its_definition():
 
 
 def test_a_chain_without_stem_and_head_begins_with_an_op_of_stride_4():
-    ops = ("skip", "conv_3x3", "stem_8", "stem_4x4")
+    ops = ("skip", "conv_3x3", "patches_8_8", "patches_8")
     bare = replace(SMALL, stem=0, head=0, stages=((8, 2, 4), (12, 1, 2)), ops=ops)
 
-    model = build(Architecture.of_ops(bare, ("stem_4x4", "skip", "conv_3x3")))
+    model = build(Architecture.of_ops(bare, ("patches_8", "skip", "conv_3x3")))
 
-    patches, wider, logits = 16 * 8 + 16, 9 * 8 * 12 + 24, 12 * 4 + 4
+    patches, halved = 4 * 8 + 16, 9 * 8 * 8 + 16
+    wider, logits = 9 * 8 * 12 + 24, 12 * 4 + 4
     trained = sum(int(np.prod(w.shape)) for w in model.trainable_weights)
-    assert trained == patches + wider + logits
+    assert trained == patches + halved + wider + logits
     assert [slot.stride for slot in bare.slots] == [4, 1, 1]  # 14 x 11, then 4 x 3
     assert bare.allowed.tolist() == [
         [False, False, True, True],
@@ -107,8 +108,10 @@ def test_a_chain_without_stem_and_head_begins_with_an_op_of_stride_4():
     ]
 
 
-def test_an_empty_block_passes_its_input_on_and_a_filled_one_adds_to_it():
+def test_blocks_add_to_their_input_but_for_empty_and_plain_ones():
     calls = []
+    ops = ("skip", "ir_k3_e3", "conv_3x3", "plain_3x3")
+    small = replace(SMALL, ops=ops)
 
     class Layers:
         """Keras's layers; sums are noted."""
@@ -118,11 +121,25 @@ def test_an_empty_block_passes_its_input_on_and_a_filled_one_adds_to_it():
                 calls.append(name)
             return getattr(keras.layers, name)
 
-    for ops in (("skip", "skip", "conv_3x3"), ("ir_k3_e3", "conv_3x3", "conv_3x3")):
-        build(Architecture.of_ops(SMALL, ops), layers=Layers())
+    members = [
+        Architecture.of_ops(small, ops)
+        for ops in (
+            ("skip", "skip", "conv_3x3"),
+            ("ir_k3_e3", "conv_3x3", "conv_3x3"),
+            ("plain_3x3", "conv_3x3", "plain_3x3"),
+        )
+    ]
+    for member in members:
+        build(member, layers=Layers())
         calls.append("built")
 
-    assert calls == ["built", "Add", "Add", "built"]
+    assert calls == ["built", "Add", "Add", "built", "Add", "built"]
+    paid = [[site.op for site in small.entries(member.ops)] for member in members]
+    assert paid == [
+        ["skip", "skip", "conv_3x3"],
+        ["ir_k3_e3", "add", "conv_3x3", "add", "conv_3x3"],
+        ["plain_3x3", "conv_3x3", "add", "plain_3x3"],
+    ]
 
 
 @pytest.mark.parametrize(

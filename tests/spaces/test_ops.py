@@ -36,7 +36,9 @@ def test_every_op_but_a_pool_puts_out_the_channels_of_its_slot(op):
 def test_a_stem_stands_where_sides_are_quartered_and_no_other_op_does():
     quartering = {op.name for op in BUILT if op.fits(Slot(0, "x", 8, 8, 1, 16, 4))}
 
-    assert quartering == {"stem_8", "stem_16", "stem_32", "stem_4x4"}
+    patches = {"patches_8", "patches_8_8"}
+    stems = {"stem_8_16", "stem_16_16_16", "stem_32_32_32"}
+    assert quartering == patches | stems
     assert not any(
         find_op(stem).fits(Slot(0, "x", 8, 8, 1, 16, 2)) for stem in quartering
     )
@@ -67,8 +69,12 @@ def test_what_a_convolution_puts_out_is_from_0_to_6(op):
         ("ir_k3_e1", 9 * 4 + 4 * 6 + 2 * (4 + 6)),  # without the first 1x1
         ("fused_k3_e6", 9 * 4 * 24 + 24 * 6 + 2 * (24 + 6)),
         ("conv_3x3", 9 * 4 * 6 + 2 * 6),
-        ("stem_8", 9 * 4 * 8 + 9 * 8 * 6 + 2 * (8 + 6)),
-        ("stem_4x4", 16 * 4 * 6 + 2 * 6),
+        ("plain_3x3", 9 * 4 * 6 + 2 * 6),
+        ("patches_8", 4 * 4 * 8 + 9 * 8 * 6 + 2 * (8 + 6)),
+        (
+            "stem_16_16_16",
+            9 * 4 * 16 + 2 * 9 * 16 * 16 + 9 * 16 * 6 + 2 * (3 * 16 + 6),
+        ),
     ],
 )
 def test_a_block_has_the_weights_of_its_definition(op, params):

@@ -34,7 +34,9 @@ def build(
         op = space.op(ops[slot.choice])
         if op.chain is None:
             return None
-        return run(op.chain(layers, slot, f"{slot.name}_{op.name}"), x)
+        y = run(op.chain(layers, slot, f"{slot.name}_{op.name}"), x)
+        summed = space.adds(slot, ops[slot.choice])
+        return layers.Add(name=f"{slot.name}_sum")([x, y]) if summed else y
 
     image = layers.Input(space.input_shape, name="image")
     return model(image, space.wire(image, fill, layers))
@@ -60,7 +62,8 @@ def build_supernet(
     def fill(slot: Slot, x: Any) -> Any:
         fits = zip(space.ops, space.allowed[slot.choice], strict=True)
         ops = [op if fit else None for op, fit in fits]
-        return MixedOp(ops, slot, mode, name=slot.name)(x, gamma)
+        added = [op is not None and space.adds(slot, op) for op in ops]
+        return MixedOp(ops, slot, mode, added, name=slot.name)(x, gamma)
 
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(precision)

@@ -31,6 +31,7 @@ class MixedOp(keras.layers.Layer):
             here, which like an op that puts out nothing counts as zeros.
         slot: The place, a `Slot` or its fields by name.
         mode: `"soft"` or `"sampled"`.
+        added: Whether the input is added to what a candidate puts out.
 
     Call arguments:
         x: Feature map, shape `(batch, height, width, in_channels)`.
@@ -46,6 +47,7 @@ class MixedOp(keras.layers.Layer):
         op_names: Sequence[str | None],
         slot: Slot | Mapping[str, Any],
         mode: str,
+        added: Sequence[bool] = (),
         **kwargs: Any,
     ) -> None:
         # Gamma and its gradient stay float32; the candidates cast what they read.
@@ -55,6 +57,7 @@ class MixedOp(keras.layers.Layer):
         self.op_names = list(op_names)
         self.slot = slot if isinstance(slot, Slot) else Slot(**slot)
         self.mode = mode
+        self.added = [*added] or [False] * len(self.op_names)
         self.ops = [find_op(name) if name else None for name in op_names]
         self.candidates = [self._layers_of(op) for op in self.ops]
 
@@ -73,8 +76,8 @@ class MixedOp(keras.layers.Layer):
                 _require_stateless(layer)
         shape = replace(self.slot, choice=0, name="")
         policy = keras.config.dtype_policy().name
-        key = (tuple(self.ops), shape, self.mode, policy)
-        traced = _traced(self.candidates, self.slot, self.mode)
+        key = (tuple(self.ops), tuple(self.added), shape, self.mode, policy)
+        traced = _traced(self.candidates, self.added, self.slot, self.mode)
         self._traced = _TRACED.setdefault(key, traced)
 
     def call(self, x: Any, gamma: Any, training: bool = False) -> Any:
@@ -93,6 +96,7 @@ class MixedOp(keras.layers.Layer):
             "op_names": self.op_names,
             "slot": asdict(self.slot),
             "mode": self.mode,
+            "added": self.added,
         }
 
 
@@ -116,13 +120,14 @@ def _weights(candidates: list[Any]) -> list[Any]:
     return [weight for layer in chains for weight in layer.trainable_variables]
 
 
-def _traced(candidates: list[Any], slot: Slot, mode: str) -> Traced:
+def _traced(candidates: list[Any], added: list[bool], slot: Slot, mode: str) -> Traced:
     """The graph of slots of one shape, made of the candidates of the first of them."""
     variables = _weights(candidates)
 
     def mix(x: Any, row: Any, weights: list[Any]) -> Any:
         with keras.StatelessScope(state_mapping=zip(variables, weights, strict=True)):
-            branches = [partial(_run, chain, x, slot) for chain in candidates]
+            pairs = zip(candidates, added, strict=True)
+            branches = [partial(_run, chain, adds, x, slot) for chain, adds in pairs]
             if mode == "sampled":
                 return tf.switch_case(tf.argmax(row, output_type=tf.int32), branches)
             terms = zip(tf.unstack(row), branches, strict=True)
@@ -132,7 +137,8 @@ def _traced(candidates: list[Any], slot: Slot, mode: str) -> Traced:
     return traced
 
 
-def _run(chain: list[Any] | None, x: Any, slot: Slot) -> Any:
+def _run(chain: list[Any] | None, adds: bool, x: Any, slot: Slot) -> Any:
     if chain is None:
-        return tf.zeros((tf.shape(x)[0], *slot.output_shape), x.dtype)
-    return run(chain, x, training=True) if chain else x
+        return x if adds else tf.zeros((tf.shape(x)[0], *slot.output_shape), x.dtype)
+    y = run(chain, x, training=True) if chain else x
+    return x + y if adds else y

@@ -18,10 +18,10 @@ _LEAST_SIDE = 3
 class ChainSpace(Space):
     """Stem, stages of blocks, head; every block is a choice.
 
-    A block that keeps its input's shape is residual: its input is added to what it puts
-    out. There, and nowhere else, it may be empty (`skip`): the input passes. A stage
-    whose map would become smaller than 3 pixels keeps its size: what was made for large
-    images takes small ones too.
+    A block that keeps its input's shape is residual, unless its op is plain: its input
+    is added to what it puts out. There, and nowhere else, it may be empty (`skip`): the
+    input passes. A stage whose map would become smaller than 3 pixels keeps its size:
+    what was made for large images takes small ones too.
 
     Attributes:
         input_shape: Height, width and channels of an image.
@@ -143,9 +143,7 @@ class ChainSpace(Space):
             x = run(chain(layers, first, first.name), x)
         for slot in self.slots:
             y = fill(slot, x)
-            if y is not None:
-                name = f"{slot.name}_sum"
-                x = layers.Add(name=name)([x, y]) if slot.keeps_shape else y
+            x = x if y is None else y
         if self.head:
             x = run(conv_bn(layers, self.head, 1, "head"), x)
         pooled = layers.GlobalAveragePooling2D(name="pool")(x)
@@ -168,8 +166,12 @@ class ChainSpace(Space):
     def sites(self, choice: int, op: str) -> tuple[Site, ...]:
         """The op itself, and the sum where the block is residual and not empty."""
         slot = self.slots[choice]
-        adds = slot.keeps_shape and self.op(op).chain is not None
-        return (slot.site(op), *((slot.sum_after(),) if adds else ()))
+        summed = self.adds(slot, op) and self.op(op).chain is not None
+        return (slot.site(op), *((slot.sum_after(),) if summed else ()))
+
+    def adds(self, slot: Slot, op: str) -> bool:
+        """Where the shape stays, but for plain ops; an empty block puts out nothing."""
+        return slot.keeps_shape and not self.op(op).plain
 
 
 def fitting_stride(stride: int, sides: Sequence[int]) -> int:

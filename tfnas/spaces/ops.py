@@ -42,6 +42,7 @@ class Op:
             therefore not stand where they change.
         tflite: Operators that its layers may become, beside those of `DEPLOYABLE`.
         strides: Strides of the slots where it can stand.
+        plain: Whether no chain of blocks adds its input to what it puts out.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Op:
     keeps_channels: bool = False
     tflite: tuple[str, ...] = ()
     strides: tuple[int, ...] = (1, 2)
+    plain: bool = False
 
     def fits(self, slot: Slot) -> bool:
         """Whether it can put out what its slot needs."""
@@ -181,15 +183,19 @@ def fused_residual(
     return [*widen, *project]
 
 
-def stem(layers: Any, slot: Slot, name: str, *, first: int) -> Chain:
-    """Two 3x3 convolutions of stride 2, from an image to a quarter of its sides."""
-    halved = conv_bn(layers, first, 2, f"{name}_first", size=3)
-    return [*halved, *conv_bn(layers, slot.out_channels, 2, name, size=3)]
+def stem(
+    layers: Any, slot: Slot, name: str, *, size: int, filters: tuple[int, ...]
+) -> Chain:
+    """Convolutions from an image to a quarter of its sides.
 
-
-def patches(layers: Any, slot: Slot, name: str) -> Chain:
-    """A convolution over patches of 4x4 pixels that do not overlap."""
-    return conv_bn(layers, slot.out_channels, 4, name, size=4)
+    One of stride 2, with a kernel of its own; those at half of the sides; and a last
+    one of stride 2, with the channels of the slot.
+    """
+    first, *more = filters
+    chain = conv_bn(layers, first, 2, f"{name}_1", size=size)
+    for number, wide in enumerate(more, start=2):
+        chain += conv_bn(layers, wide, 1, f"{name}_{number}", size=3)
+    return [*chain, *conv_bn(layers, slot.out_channels, 2, name, size=3)]
 
 
 OPS = {
@@ -204,7 +210,9 @@ OPS = {
         Op("dil_conv_5x5", partial(dil_conv, size=5)),
         Op("conv_1x1", partial(conv, size=1)),
         Op("conv_3x3", partial(conv, size=3)),
+        Op("plain_3x3", partial(conv, size=3), plain=True),
         Op("sep_3x3", partial(sep_block, size=3)),
+        Op("plain_sep_3x3", partial(sep_block, size=3), plain=True),
         Op("none", None, light=True),  # an edge that is left out
         Op("skip", None, light=True),  # a block that is passed over
         *(
@@ -216,8 +224,16 @@ OPS = {
             Op(f"fused_k3_e{e}", partial(fused_residual, size=3, expansion=e))
             for e in (3, 6)
         ),
-        *(Op(f"stem_{c}", partial(stem, first=c), strides=(4,)) for c in (8, 16, 32)),
-        Op("stem_4x4", patches, strides=(4,)),
+        *(
+            Op(name, partial(stem, size=size, filters=filters), strides=(4,))
+            for name, size, filters in (
+                ("patches_8", 2, (8,)),
+                ("patches_8_8", 2, (8, 8)),
+                ("stem_8_16", 3, (8, 16)),
+                ("stem_16_16_16", 3, (16, 16, 16)),
+                ("stem_32_32_32", 3, (32, 32, 32)),
+            )
+        ),
     )
 }
 

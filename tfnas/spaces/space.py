@@ -110,6 +110,11 @@ class Space(ABC):
         """
         del ops
 
+    def adds(self, slot: Slot, op: str) -> bool:
+        """Whether a slot's input is added to what an op puts out there."""
+        del slot, op
+        return False
+
     def sites(self, choice: int, op: str) -> tuple[Site, ...]:
         """What an op at a choice costs where it shares nothing: its part of T."""
         return tuple(slot.site(op) for slot in self.slots_of[choice])
@@ -241,11 +246,9 @@ class Space(ABC):
         return tuple(sorted(priced.union(self.joins())))
 
     def matrix(self, price: Callable[[Site], float]) -> NDArray[np.float32]:
-        """What every op at every choice costs: P, T, or what `price` says.
+        """What every op at every choice costs, shape `(E, k)`: P, T, or by `price`.
 
-        Returns:
-            Sums over the sites of a choice, 0 where an op may not stand, shape
-            `(E, k)`.
+        Sums over the sites of a choice; 0 where an op may not stand.
         """
         costs = np.zeros(self.allowed.shape, np.float32)
         for e, m in np.argwhere(self.allowed).tolist():
@@ -279,9 +282,8 @@ class Space(ABC):
         for key, value in values.items():
             if key not in known:
                 raise SettingsError(f"Unknown key of a space: {nearest(key, [*known])}")
-            if isinstance(known[key], tuple) and not isinstance(
-                value, list | tuple | Mapping
-            ):
+            listed = isinstance(value, list | tuple | Mapping)
+            if isinstance(known[key], tuple) and not listed:
                 raise SettingsError(f"{key} of a space must be a list")
         try:
             return cls(**{key: _frozen(value) for key, value in values.items()})
@@ -295,6 +297,4 @@ def _frozen(value: Any) -> Any:
     """A value of JSON or TOML as one that cannot change: tables and lists to tuples."""
     if isinstance(value, Mapping):
         return tuple((key, _frozen(one)) for key, one in value.items())
-    if isinstance(value, list | tuple):
-        return tuple(map(_frozen, value))
-    return value
+    return tuple(map(_frozen, value)) if isinstance(value, list | tuple) else value
