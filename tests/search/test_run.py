@@ -111,3 +111,15 @@ def test_a_run_of_before_there_was_a_setting_can_be_read(tmp_path):
 
     assert run.settings.read_text() != text
     assert run.load_config() == SearchConfig(epochs=2)
+
+
+def test_what_was_trained_is_of_one_checkpoint_and_goes_with_its_search(tmp_path):
+    run = Run(tmp_path)
+    run.save_state(State(2, 0), keep=1)
+    before = run.trained
+    before.touch()
+
+    run.save_state(State(3, 0), keep=1)
+    assert run.trained != before
+    run.clear()
+    assert not before.exists()

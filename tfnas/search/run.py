@@ -101,6 +101,12 @@ class Run:
         return self.path / f"family-{slug(table.target)}-{table.fingerprint}.json"
 
     @property
+    def trained(self) -> Path:
+        """What short trainings gave, from the weights of the present checkpoint."""
+        name = self.checkpoint(self.load_state()).name.removesuffix(".weights.h5")
+        return self.path / f"{name.replace('checkpoint', 'trained')}.json"
+
+    @property
     def exports(self) -> Path:
         """Folder with one folder per exported member."""
         return self.path / "export"
@@ -116,7 +122,7 @@ class Run:
         """Remove what an earlier search and its exports left here."""
         for path in (self.settings, self.state, self.history):
             path.unlink(missing_ok=True)
-        for pattern in ("*.weights.h5", "family*.json"):
+        for pattern in ("*.weights.h5", "family*.json", "trained-*.json"):
             for path in self.path.glob(pattern):
                 path.unlink()
         for folder in (self.exports, self.tensorboard):
