@@ -8,24 +8,43 @@ from tfnas.networks.fast_layers import fast_layers
 from tfnas.networks.weights import inherit, named_weights, recalibrate
 from tfnas.spaces.architecture import Architecture
 from tfnas.spaces.cell import CellSpace
+from tfnas.spaces.chain import ChainSpace
 
 SPACE = CellSpace((9, 9, 2), num_classes=3, nodes=2, channels=4)
 WITH_NONE = CellSpace(
     (8, 8, 1), 3, nodes=2, channels=4, ops=("none", "skip_connect", "sep_conv_3x3")
 )
+CHAIN = ChainSpace(
+    (16, 16, 1),
+    3,
+    stem=8,
+    stages=((8, 3, 1), (12, 3, 2)),
+    head=16,
+    ops=("skip", "plain_3x3", "conv_3x3", "ir_k3_e3"),
+)
 
 
+@pytest.mark.parametrize(
+    "member",
+    [
+        Architecture(SPACE, (0, 1, 2, 2, 1, 1, 2, 0, 2, 2)),
+        Architecture(CHAIN, (2, 0, 3, 1, 2, 0)),  # sums, none after plain blocks
+    ],
+    ids=["cells", "chain"],
+)
 @pytest.mark.parametrize("mode", ["soft", "sampled"])
-def test_a_member_with_the_supernets_weights_computes_what_the_supernet_does(mode):
+def test_a_member_with_the_supernets_weights_computes_what_the_supernet_does(
+    member, mode
+):
     keras.utils.set_random_seed(0)
-    supernet = build_supernet(SPACE, mode)
-    member = Architecture(SPACE, (0, 1, 2, 2, 1, 1, 2, 0, 2, 2))
+    space = member.space
+    supernet = build_supernet(space, mode)
     model = build(member)
     inherit(model, named_weights(supernet), member)
 
-    gamma = np.eye(3, dtype="float32")[list(member.indices)]
-    expected = supernet([images(SPACE), gamma])  # its batch norm takes the batch
-    got = model(images(SPACE), training=True)
+    gamma = np.eye(len(space.ops), dtype="float32")[list(member.indices)]
+    expected = supernet([images(space), gamma])  # its batch norm takes the batch
+    got = model(images(space), training=True)
 
     # float32 sums in another order
     np.testing.assert_allclose(got, expected, rtol=1e-3, atol=1e-5)

@@ -47,10 +47,11 @@ def test_the_hypernetwork_learns_from_the_second_half_alone(tiny_data, mode):
 
 
 @pytest.mark.parametrize("hypernetwork", ["pivot", "mlp"])
+@pytest.mark.parametrize(("weight", "most"), [(50.0, 30.0), (15.0, 100.0)])
 def test_an_op_with_a_high_price_disappears_and_the_others_stay(
-    tiny_data, hypernetwork
+    tiny_data, hypernetwork, weight, most
 ):
-    search = make(count_weight=15.0, hypernetwork=hypernetwork)
+    search = make(count_weight=weight, most_strength=most, hypernetwork=hypernetwork)
     fit(search, tiny_data, epochs=10)
 
     for dear in range(3):

@@ -68,8 +68,8 @@ def derive(
 ) -> None:
     """Show what budgets or limits would give, without making it.
 
-    For a limit, some candidates are trained briefly, and the best is taken; the run
-    keeps what they gave, and export takes the same.
+    For a limit, eight candidates are trained for 100 steps, and the best is taken. The
+    run keeps what they gave: export trains none of them again.
     """
     run, requests = _run_and_requests(name, wanted)
     load_tensorflow()

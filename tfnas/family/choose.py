@@ -2,8 +2,6 @@
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
-from itertools import islice
 from typing import Protocol
 
 from tfnas.errors import LimitError
@@ -61,7 +59,8 @@ def best_within(
             is converted, breaks a limit.
 
     Returns:
-        The member, and the point that gave it, or what it was changed from.
+        The member, and the point that gave it, or what it was repaired from; for one
+        that another limit was given, that of the member most like it.
 
     Raises:
         LimitError: If no member keeps the limits; says what the fastest one needs.
@@ -70,50 +69,36 @@ def best_within(
     goal = fastest(family.table)
     found = _candidates(family, usage, goal, passes, score)
     pairs = zip(_best(found, score), _best(found, usage), strict=True)
-    by_turns = dict.fromkeys(member for pair in pairs for member in pair)
-    last = [*islice(filter(passes, by_turns), _LAST)]
-    known = _known(family, usage, passes, score) | _closely(last, score)
-    if not known:
-        raise passes.last_error or LimitError(_impossible(goal, family.table, limits))
-    best = max(known, key=known.__getitem__)
-    return best, passes.points[best]
+    by_turns = [*dict.fromkeys(member for pair in pairs for member in pair)]
+    _closely(by_turns[:_LAST], score)
+    trained = [network for network in score.trained if usage(network) <= 1]
+    for member in (*_best(trained, score.trained.__getitem__), *by_turns[_LAST:]):
+        passes.points.setdefault(member, family.members[_nearest(member, family)])
+        if passes(member):
+            return member, passes.points[member]
+    raise passes.last_error or LimitError(_impossible(goal, family.table, limits))
 
 
-def _known(
-    family: Family,
-    usage: Callable[[Architecture], float],
-    passes: "_Checked",
-    score: Scores,
-) -> dict[Architecture, float]:
-    """The best of what was trained for other limits and keeps these."""
-    kept = [network for network in score.trained if usage(network) <= 1]
-    for network in (found := _best(kept, score.fully)[:_LAST]):
-        like = min(family.members, key=partial(_differences, network))
-        passes.points.setdefault(network, family.members[like])
-    return {one: score.trained[one] for one in filter(passes, found)}
-
-
-def _differences(one: Architecture, other: Architecture) -> int:
-    return differences(one.indices, other.indices)
+def _nearest(network: Architecture, family: Family) -> Architecture:
+    """The member that takes most of a network's ops."""
+    return min(
+        family.members, key=lambda member: differences(member.indices, network.indices)
+    )
 
 
 def _best(
-    members: Iterable[Architecture], by: Callable[[Architecture], float]
+    networks: Iterable[Architecture], by: Callable[[Architecture], float]
 ) -> list[Architecture]:
-    return sorted(members, key=by, reverse=True)
+    return sorted(networks, key=by, reverse=True)
 
 
-def _closely(
-    members: Sequence[Architecture], score: Scores
-) -> dict[Architecture, float]:
-    """Scores of a closer look, with a line of progress."""
-    found = {}
+def _closely(members: Sequence[Architecture], score: Scores) -> None:
+    """Take a closer look at each, with a line of progress."""
     title = f"Training {len(members)} candidates briefly"
     with bar(len(members), title, delay_s=1) as progress:
         for member in members:
-            found[member] = score.fully(member)
+            score.fully(member)
             progress.update()
-    return found
 
 
 def near(

@@ -31,7 +31,8 @@ class MixedOp(keras.layers.Layer):
             here, which like an op that puts out nothing counts as zeros.
         slot: The place, a `Slot` or its fields by name.
         mode: `"soft"` or `"sampled"`.
-        added: Whether the input is added to what a candidate puts out.
+        added: Whether the input is added to what each candidate puts out; to none where
+            it is empty.
 
     Call arguments:
         x: Feature map, shape `(batch, height, width, in_channels)`.

@@ -133,9 +133,8 @@ class Search(keras.Model):
         train, val = data
         # Read before the first optimizer counts on: both halves draw for this step.
         seeds = self.draws.seeds(self.optimizer.iterations)
-        sampled = self.config.mode == "sampled"
-        # Evenly: what the family takes rarely would look worse than it is.
-        place = self.draws.points(seeds[:2], 1)
+        place, sampled = self.draws.points(seeds[:2], 1), self.config.mode == "sampled"
+        # What the family takes rarely would look worse than it is: draw evenly.
         alpha = self.start if sampled else self.logits(*place)[0]
         gamma = self.draws.gamma(alpha, self.temperature, seeds[2])
         if sampled:
