@@ -79,7 +79,7 @@ def test_closer_looks_are_kept_for_the_next_command(trainable, tmp_path):
     for text, message in (
         (kept.read_text().replace('"schema": 1', '"schema": 0'), "another version"),
         (kept.read_text().replace("[\n", "[[7], ", 1), "is damaged"),
-        ("[", "trained candidates"),
+        ("[", "is damaged.*Delete it"),
     ):
         kept.write_text(text)
         with pytest.raises(RunError, match=message):

@@ -113,13 +113,14 @@ def test_a_run_of_before_there_was_a_setting_can_be_read(tmp_path):
     assert run.load_config() == SearchConfig(epochs=2)
 
 
-def test_what_was_trained_is_of_one_checkpoint_and_goes_with_its_search(tmp_path):
+def test_what_was_read_out_of_a_checkpoint_goes_with_the_next_one(tmp_path):
     run = Run(tmp_path)
+    run.create(CONFIG, stand_in_table(TINY))
     run.save_state(State(2, 0), keep=1)
-    before = run.trained
-    before.touch()
+    known = [run.trained, run.family(stand_in_table(TINY))]
+    for path in known:
+        path.touch()
 
     run.save_state(State(3, 0), keep=1)
-    assert run.trained != before
-    run.clear()
-    assert not before.exists()
+    assert run.trained not in known
+    assert not any(path.exists() for path in known)

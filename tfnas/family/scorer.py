@@ -1,5 +1,6 @@
 """How good members are: with the supernet's weights, or after a little training."""
 
+import json
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +16,7 @@ from tfnas.data.halves import search_halves
 from tfnas.errors import RunError, SettingsError
 from tfnas.search.search import Search
 from tfnas.spaces.architecture import Architecture
-from tfnas.support.files import read_json, write_json
+from tfnas.support.files import write_json
 
 IMAGES = 1000
 _BATCH = 250
@@ -120,13 +121,13 @@ def _write(path: Path, trained: Mapping[Architecture, float]) -> None:
 
 
 def _read(path: Path, search: Search) -> dict[Architecture, float]:
-    data = read_json(path, "file of trained candidates", RunError)
     try:
+        data = json.loads(path.read_text(encoding="utf-8"))
         if (data["schema"], data["steps"]) != (_SCHEMA, _STEPS):
             raise RunError(f"{path} is of another version. Delete it.")
         return {
             Architecture(search.space, tuple(indices)): float(share)
             for indices, share in data["networks"]
         }
-    except (KeyError, TypeError, ValueError, SettingsError) as error:
+    except (OSError, KeyError, TypeError, ValueError, SettingsError) as error:
         raise RunError(f"{path} is damaged: {error}. Delete it.") from error

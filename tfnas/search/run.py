@@ -17,6 +17,8 @@ from tfnas.search.settings import SearchConfig
 from tfnas.support.files import read_json, slug, write_json, write_text
 
 SCHEMA = 8
+# Files that hold what was read out of one checkpoint.
+_READ_OUT = ("family*.json", "trained-*.json")
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,7 @@ class Run:
         """Remove what an earlier search and its exports left here."""
         for path in (self.settings, self.state, self.history):
             path.unlink(missing_ok=True)
-        for pattern in ("*.weights.h5", "family*.json", "trained-*.json"):
+        for pattern in ("*.weights.h5", *_READ_OUT):
             for path in self.path.glob(pattern):
                 path.unlink()
         for folder in (self.exports, self.tensorboard):
@@ -170,7 +172,13 @@ class Run:
             raise RunError(f"{self.state} is no state of a run: {error}") from error
 
     def save_state(self, state: State, keep: int) -> None:
-        """Note that a checkpoint is complete, and drop all but the newest `keep`."""
+        """Note that a checkpoint is complete, and drop all but the newest `keep`.
+
+        What was read out of an earlier one goes too.
+        """
+        for pattern in _READ_OUT:
+            for path in self.path.glob(pattern):
+                path.unlink()
         write_json(self.state, asdict(state))
         newest = self.checkpoint(state)
         found = sorted(self.path.glob("checkpoint-*.weights.h5"))
