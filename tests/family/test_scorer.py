@@ -1,14 +1,11 @@
 from types import SimpleNamespace
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from stand_ins import TINY
 
-from tfnas.errors import RunError
 from tfnas.family.scorer import Scorer
-from tfnas.networks.build import build_supernet
 from tfnas.search.settings import SearchConfig
 from tfnas.spaces.architecture import Architecture
 
@@ -31,7 +28,7 @@ def halves(monkeypatch):
 
 
 @pytest.mark.usefixtures("halves")
-def test_a_quick_look_is_at_1000_images_with_the_supernets_weights():
+def test_a_quick_look_is_at_1000_images_and_a_full_one_at_all_of_them():
     search = SimpleNamespace(config=SearchConfig(), supernet=supernet)
     score = Scorer(search, None)
     pools, convolutions = (Architecture(TINY, (op,) * 4) for op in (0, 2))
@@ -39,48 +36,4 @@ def test_a_quick_look_is_at_1000_images_with_the_supernets_weights():
     # pools say 0 for the first 1,000 images, convolutions for the others
     for _ in range(2):
         assert (score(pools), score(convolutions)) == (1, 0)
-
-
-@pytest.fixture
-def trainable(monkeypatch, tiny_data):
-    """A search of tiny images, which are trained on and looked at."""
-    keras.utils.set_random_seed(0)
-    x, y = tiny_data.x_train, tiny_data.y_train
-    seen = tf.data.Dataset.from_tensor_slices((x.astype("float32") / 255, y)).batch(16)
-    found = SimpleNamespace(
-        held_out=(x, y), calibration_batches=lambda count: seen.repeat().take(count)
-    )
-    monkeypatch.setattr("tfnas.family.scorer.search_halves", lambda *_args: found)
-    monkeypatch.setattr("tfnas.family.scorer._STEPS", 24)
-    return SimpleNamespace(
-        config=SearchConfig(), supernet=build_supernet(TINY), space=TINY
-    )
-
-
-def test_a_closer_look_trains_a_member_and_leaves_the_supernet_as_it_was(trainable):
-    before = [*map(np.copy, trainable.supernet.get_weights())]
-    score, member = Scorer(trainable, None), Architecture(TINY, (2, 2, 1, 2))
-
-    fresh, tuned = score(member), score.fully(member)
-
-    assert fresh < 0.7 < tuned
-    assert all(map(np.array_equal, trainable.supernet.get_weights(), before))
-    # each begins anew: momenta and counts of the last member would change the next
-    other = Architecture(TINY, (2, 1, 2, 2))
-    assert score.fully(other) == Scorer(trainable, None).fully(other)
-
-
-def test_closer_looks_are_kept_for_the_next_command(trainable, tmp_path):
-    kept, member = tmp_path / "trained.json", Architecture(TINY, (2, 2, 1, 2))
-    tuned = Scorer(trainable, None, kept).fully(member)
-
-    trainable.supernet = None  # which nobody asks again
-    assert Scorer(trainable, None, kept).fully(member) == tuned
-    for text, message in (
-        (kept.read_text().replace('"schema": 1', '"schema": 0'), "another version"),
-        (kept.read_text().replace("[\n", "[[7], ", 1), "is damaged"),
-        ("[", "is damaged.*Delete it"),
-    ):
-        kept.write_text(text)
-        with pytest.raises(RunError, match=message):
-            Scorer(trainable, None, kept)
+        assert [score.fully(one) for one in (pools, convolutions)] == [2 / 3, 1 / 3]

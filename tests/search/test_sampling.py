@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 from searches import gumbel, softmax
 
+from tfnas.search.hypernetwork import NEVER
 from tfnas.search.sampling import (
     SAMPLERS,
     Draws,
@@ -46,6 +47,37 @@ def test_the_largest_share_is_distributed_as_the_softmax_of_the_logits():
     counts = np.bincount(np.argmax(gamma, axis=-1)) / 20000
     # four standard deviations of a share among 20,000 draws
     np.testing.assert_allclose(counts, probabilities, atol=4 * 0.5 / np.sqrt(20000))
+
+
+def test_networks_of_every_depth_are_drawn_alike_and_their_other_ops_by_the_start():
+    # of 5 choices, each of which may be empty, 0 to 5 are; of the others one quarter
+    # takes the second op, three quarters the third
+    draws, empty = Draws(SearchConfig(), ["a", "b"]), np.array([True, False, False])
+    start = np.tile(np.log([[1, 0.5, 1.5]]), (5, 1)).astype(np.float32)
+    steps = 1800
+
+    def counts(step):
+        alpha = draws.even(start, empty, tf.constant([7, step]))
+        ops = np.argmax(alpha + gumbel((5, 3), [8, step]), axis=-1)
+        return np.bincount(ops, minlength=3)
+
+    found = np.array([*map(counts, range(steps))])
+    often = np.bincount(found[:, 0], minlength=6)
+    # four standard deviations of a count, then of a share
+    assert np.abs(often - steps / 6).max() < 4 * np.sqrt(steps * 5 / 36)
+    _, second, third = found.sum(axis=0)
+    total = second + third
+    assert abs(second / total - 0.25) < 4 * np.sqrt(0.25 * 0.75 / total)
+
+
+def test_what_may_not_stand_at_a_choice_is_never_drawn_and_an_only_op_always():
+    draws, empty = Draws(SearchConfig(), ["a", "b"]), np.array([True, False, False])
+    start = np.array([[NEVER, 0, 0], [0, 0, NEVER], [0, NEVER, NEVER]], np.float32)
+
+    shares = tf.nn.softmax(draws.even(start, empty, SEED)).numpy()
+    assert shares[0].tolist() == [0, 0.5, 0.5]
+    assert shares[1, 2] == 0
+    assert shares[2].tolist() == [1, 0, 0]
 
 
 def test_a_low_temperature_makes_draws_nearly_one_hot():

@@ -66,11 +66,7 @@ _REQUEST = ("budgets", "strength", "latencies", *_LIMITS)
 def derive(
     name: str | None, table_file: Path | None, as_json: bool, **wanted: Any
 ) -> None:
-    """Show what budgets or limits would give, without making it.
-
-    For a limit, eight candidates are trained for 100 steps, and the best is taken. The
-    run keeps what they gave: export trains none of them again.
-    """
+    """Show what budgets or limits would give, without making it."""
     run, requests = _run_and_requests(name, wanted)
     load_tensorflow()
     from tfnas.cli.texts import member_line

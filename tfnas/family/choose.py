@@ -1,7 +1,7 @@
 """Limits in, the best member of a family that keeps them out."""
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from tfnas.errors import LimitError
@@ -12,7 +12,6 @@ from tfnas.family.member import Score, priced
 from tfnas.family.repair import repaired, usage_of
 from tfnas.latency.table import LatencyTable
 from tfnas.networks.counts import count_params
-from tfnas.search.derive import differences
 from tfnas.spaces.architecture import Architecture
 from tfnas.spaces.simplex import Point
 from tfnas.support.progress import bar
@@ -20,36 +19,26 @@ from tfnas.support.progress import bar
 # So many members just within the limits, and so many just beyond them, are looked at.
 _NEAR = 8
 _BEST = 8
-# So many of them are trained briefly and compared.
-_LAST = 8
 Check = Callable[[Architecture, Point], None]
 
 
 class Scores(Protocol):
-    """How good members are: a quick look, and a closer one.
-
-    Attributes:
-        trained: What closer looks have found so far, for any limits.
-    """
-
-    trained: dict[Architecture, float]
+    """How good members are: a quick look, and one at all images."""
 
     def __call__(self, member: Architecture) -> float:
         """Accuracy on few images."""
 
     def fully(self, member: Architecture) -> float:
-        """Accuracy after a short training, on all images; told once, then known."""
+        """Accuracy on all images."""
 
 
 def best_within(
     family: Family, limits: Limits, score: Scores, check: Check
 ) -> tuple[Architecture, Point]:
-    """The best member that keeps all limits, as far as short trainings tell.
+    """The best member that keeps all limits, as far as the supernet's weights tell.
 
-    Looked at are the best scored members within the limits, those that come nearest to
-    the limits from within, and those just beyond, repaired. Eight of them, by turns the
-    one that looks best and the one that uses most of the limits, are trained briefly.
-    What was trained for other limits and keeps these is compared with them.
+    Compared on all held-out images are the best scored members within the limits, those
+    that come nearest to the limits from within, and those just beyond, repaired.
 
     Args:
         family: Members and their prices.
@@ -59,8 +48,7 @@ def best_within(
             is converted, breaks a limit.
 
     Returns:
-        The member, and the point that gave it, or what it was repaired from; for one
-        that another limit was given, that of the member most like it.
+        The member, and the point that gave it, or what it was repaired from.
 
     Raises:
         LimitError: If no member keeps the limits; says what the fastest one needs.
@@ -68,37 +56,21 @@ def best_within(
     passes, usage = _Checked(check, family.members), usage_of(limits, family.table)
     goal = fastest(family.table)
     found = _candidates(family, usage, goal, passes, score)
-    pairs = zip(_best(found, score), _best(found, usage), strict=True)
-    by_turns = [*dict.fromkeys(member for pair in pairs for member in pair)]
-    _closely(by_turns[:_LAST], score)
-    trained = [network for network in score.trained if usage(network) <= 1]
-    for member in (*_best(trained, score.trained.__getitem__), *by_turns[_LAST:]):
-        passes.points.setdefault(member, family.members[_nearest(member, family)])
+    for member in _ranked(found, score):
         if passes(member):
             return member, passes.points[member]
     raise passes.last_error or LimitError(_impossible(goal, family.table, limits))
 
 
-def _nearest(network: Architecture, family: Family) -> Architecture:
-    """The member that takes most of a network's ops."""
-    return min(
-        family.members, key=lambda member: differences(member.indices, network.indices)
-    )
-
-
-def _best(
-    networks: Iterable[Architecture], by: Callable[[Architecture], float]
-) -> list[Architecture]:
-    return sorted(networks, key=by, reverse=True)
-
-
-def _closely(members: Sequence[Architecture], score: Scores) -> None:
-    """Take a closer look at each, with a line of progress."""
-    title = f"Training {len(members)} candidates briefly"
+def _ranked(members: Sequence[Architecture], score: Scores) -> list[Architecture]:
+    """The best on all images first, with a line of progress."""
+    scores = {}
+    title = f"Comparing {len(members)} candidates"
     with bar(len(members), title, delay_s=1) as progress:
         for member in members:
-            score.fully(member)
+            scores[member] = score.fully(member)
             progress.update()
+    return sorted(members, key=scores.__getitem__, reverse=True)
 
 
 def near(

@@ -51,7 +51,7 @@ class Selector:
     @cached_property
     def score(self) -> Scorer:
         """Scores members on images that the search has not seen."""
-        return Scorer(self.search, self.data, self.run.trained)
+        return Scorer(self.search, self.data)
 
     def _score(self, member: Architecture) -> float:
         return self.score(member)  # data are loaded only where something is scored

@@ -16,9 +16,9 @@ from tfnas.latency.table_file import read_table, write_table
 from tfnas.search.settings import SearchConfig
 from tfnas.support.files import read_json, slug, write_json, write_text
 
-SCHEMA = 8
+SCHEMA = 9
 # Files that hold what was read out of one checkpoint.
-_READ_OUT = ("family*.json", "trained-*.json")
+_READ_OUT = "family*.json"
 
 
 @dataclass(frozen=True)
@@ -103,12 +103,6 @@ class Run:
         return self.path / f"family-{slug(table.target)}-{table.fingerprint}.json"
 
     @property
-    def trained(self) -> Path:
-        """What short trainings gave, from the weights of the present checkpoint."""
-        name = self.checkpoint(self.load_state()).name.removesuffix(".weights.h5")
-        return self.path / f"{name.replace('checkpoint', 'trained')}.json"
-
-    @property
     def exports(self) -> Path:
         """Folder with one folder per exported member."""
         return self.path / "export"
@@ -124,7 +118,7 @@ class Run:
         """Remove what an earlier search and its exports left here."""
         for path in (self.settings, self.state, self.history):
             path.unlink(missing_ok=True)
-        for pattern in ("*.weights.h5", *_READ_OUT):
+        for pattern in ("*.weights.h5", _READ_OUT):
             for path in self.path.glob(pattern):
                 path.unlink()
         for folder in (self.exports, self.tensorboard):
@@ -176,9 +170,8 @@ class Run:
 
         What was read out of an earlier one goes too.
         """
-        for pattern in _READ_OUT:
-            for path in self.path.glob(pattern):
-                path.unlink()
+        for path in self.path.glob(_READ_OUT):
+            path.unlink()
         write_json(self.state, asdict(state))
         newest = self.checkpoint(state)
         found = sorted(self.path.glob("checkpoint-*.weights.h5"))

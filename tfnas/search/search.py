@@ -28,7 +28,7 @@ _CLIP_NORM = 5.0
 LARGEST_EVERY = 4
 # Draws of ops by whose losses the data say which are better, in sampled mode.
 _COMPARED = 4
-# Draws of point and strength over which the price of a step is averaged.
+# Draws of point and strength whose mean price a step takes: prices need no network.
 _PRICED = 32
 PULLS = tuple(f"{name}_pull" for name in ("task", *COSTS))
 FACTS = ("loss", "val_half_loss", "accuracy", "price", *PULLS)
@@ -83,11 +83,11 @@ class Search(keras.Model):
         self.means = {name: keras.metrics.Mean(name) for name in FACTS}
         self.prices = Prices.of(table, config)
         self.start = starting_logits(self.prices.params, table.usable())
-        largest = np.argmax(self.start, axis=1)
-        self.largest = np.eye(len(space.ops), dtype=np.float32)[largest]
+        self.empty = np.array([space.op(op).chain is None for op in space.ops])
+        one_hot = np.eye(len(space.ops), dtype=np.float32)
+        self.largest = one_hot[np.argmax(self.start, axis=1)]
         self.hypernetwork.build((axes,))
-        self.rests = False
-        self.built = True
+        self.rests, self.built = False, True
         self._loss = tf.function(self._task_loss)
         self._gradients = tf.function(self._task_gradients)
         self._alphas = tf.function(
@@ -99,9 +99,8 @@ class Search(keras.Model):
         self, optimizer: Any = "sgd", arch_optimizer: Any = "adam", **kwargs: Any
     ) -> None:
         """Set the optimizer of the weights and that of the hypernetwork."""
-        kwargs.setdefault(
-            "loss", keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        )
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        kwargs.setdefault("loss", loss)
         super().compile(optimizer=optimizer, **kwargs)
         self.optimizer.build(self.supernet.trainable_variables)
         self.arch_optimizer = keras.optimizers.get(arch_optimizer)
@@ -133,11 +132,8 @@ class Search(keras.Model):
         train, val = data
         # Read before the first optimizer counts on: both halves draw for this step.
         seeds = self.draws.seeds(self.optimizer.iterations)
-        place, sampled = self.draws.points(seeds[:2], 1), self.config.mode == "sampled"
-        # What the family takes rarely would look worse than it is: draw evenly.
-        alpha = self.start if sampled else self.logits(*place)[0]
-        gamma = self.draws.gamma(alpha, self.temperature, seeds[2])
-        if sampled:
+        gamma = self._drawn(seeds)
+        if self.config.mode == "sampled":
             turn = seeds[0][1] % (len(seeds) * LARGEST_EVERY) == 0
             gamma = tf.where(turn, self.largest, gamma)
         loss, _ = self._move_weights(train, gamma)
@@ -145,6 +141,13 @@ class Search(keras.Model):
         hits = keras.metrics.sparse_categorical_accuracy(val[1], logits)
         losses = sum_over_replicas({"loss": loss, "val_half_loss": val_loss})
         return {**losses, "accuracy": ops.mean(hits), **facts}
+
+    def _drawn(self, seeds: Any) -> Any:
+        """Op weights that the supernet's weights move for."""
+        alpha = self.draws.even(self.start, self.empty, seeds[0])
+        if self.config.mode == "soft":
+            alpha = self.logits(*self.draws.points(seeds[:2], 1))[0]
+        return self.draws.gamma(alpha, self.temperature, seeds[2])
 
     def _move_weights(self, batch: Any, gamma: Any) -> tuple[Any, Any]:
         variables = self.supernet.trainable_variables
@@ -154,7 +157,6 @@ class Search(keras.Model):
 
     def _second_half(self, train: Any, val: Any, seeds: Any, warm_up: bool) -> Any:
         variables = self.hypernetwork.trainable_variables
-        # Prices need no network: the mean of many draws costs next to nothing.
         points, levels = self.draws.points(seeds[3:], _PRICED)
         with tf.GradientTape() as tape:
             alpha = self.logits(*self.draws.points(seeds[:2], 1))[0]
@@ -162,8 +164,7 @@ class Search(keras.Model):
         strength = self.config.strength(levels)
         terms, by_cost = self.prices.pulls(points, alphas)
         if warm_up:
-            gamma = self.draws.gamma(alpha, self.temperature, seeds[2])
-            val_loss, logits = self._move_weights(val, gamma)
+            val_loss, logits = self._move_weights(val, self._drawn(seeds))
             by_task = tf.zeros_like(alpha)
         else:
             val_loss, logits, by_task = self._task_pull(train, val, alpha, seeds[2])

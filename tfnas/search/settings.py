@@ -67,10 +67,10 @@ class SearchConfig(Settings):
     most_strength: float = within(100.0, low=1e-6)
     precision: str = one_of("float32", "mixed_bfloat16")
     patience: int = 0
-    params_weight: float = 0.004
-    latency_weight: float = 0.24
-    count_weight: float = 0.16
-    warmup: float = within(0.34, high=1)
+    params_weight: float = 0.006
+    latency_weight: float = 0.36
+    count_weight: float = 0.24
+    warmup: float = within(0.5, high=1)
     start_temperature: float = within(1.0, low=0.01)
     end_temperature: float = within(0.2, low=0.01)
     seed: int = 0

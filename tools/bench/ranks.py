@@ -3,8 +3,8 @@
 Random networks of a space, drawn as the calibration draws them, are trained from
 scratch on a part of the training set, all equally and each several times, and looked at
 on its held-out tenth; the test set is not looked at. Against the mean stand a run's own
-scores of them on images that it held out: the quick one, with the supernet's weights,
-and the closer one, after a short training. How well two trainings rank them alike says
+scores of them, with its supernet's weights, on 1,000 of the images that it held out and
+on all of them. How well two trainings rank them alike says
 what could be reached. What was trained is kept: the command goes on where it was.
 """
 
@@ -105,7 +105,7 @@ def main(
     print(json.dumps({"trained": truth}))
     for path in runs:
         score = scorer_of(Run(path), data)
-        for how, look in (("quick", score), ("closer", score.fully)):
+        for how, look in (("1,000 images", score), ("all images", score.fully)):
             scores = [look(member) for member in members]
             found: dict[str, Any] = {"run": str(path), "look": how}
             found["spearman"] = spearman(scores, truth)

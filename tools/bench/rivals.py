@@ -68,8 +68,7 @@ def best_of(
             found.setdefault(network)
         if len(found) == RIVALS:
             break
-    last = sorted(found, key=selector.score, reverse=True)[:8]
-    return max(last, key=selector.score.fully) if last else None
+    return max(found, key=selector.score.fully, default=None)
 
 
 def contestants(

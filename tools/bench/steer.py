@@ -1,10 +1,10 @@
 """Whether the table steers a search: families of two tables, judged on each device.
 
 For each of the two devices: the hypervolume, on it, of families searched with its own
-table and of families searched with the other's, whose members are then priced for it.
-Runs are paired in their order: give both sides the same seeds. A member's accuracy is
-that with its own supernet's weights on held-out images. And op counts at the paper's
-points, beside how much seeds alone change them.
+table and of families searched with the other's, whose members are then priced for it;
+over time, and over its logarithm. Runs are paired in their order: give both sides the
+same seeds. A member's accuracy is that with its own supernet's weights on all held-out
+images. And op counts at the paper's points, beside how much seeds alone change them.
 """
 
 import json
@@ -17,8 +17,9 @@ import numpy as np
 from options import FOLDER, output_option
 
 from tfnas.data.load import load_source
-from tfnas.family.extremes import slowest
+from tfnas.family.extremes import fastest, slowest
 from tfnas.family.family import find_family
+from tfnas.family.member import Score
 from tfnas.family.scorer import Scorer
 from tfnas.family.selector import load_search
 from tfnas.latency.table import LatencyTable
@@ -29,30 +30,40 @@ from tfnas.spaces.simplex import uniform
 DEAR = 0.7
 
 
-def hypervolume(
-    points: Sequence[tuple[float, float]], most_ms: float, worst: float
-) -> float:
-    """Share of a box that points dominate: time from 0 to `most_ms`, accuracy to 1.
+def hypervolume(points: Sequence[tuple[float, float]], worst: float) -> float:
+    """Share of a box that points dominate: time from 0 to 1, accuracy to 1.
 
     Args:
-        points: Milliseconds and accuracy.
-        most_ms: A time that all of the box is below.
+        points: Time, where 1 is that of the slowest network, and accuracy.
         worst: The accuracy that all of the box is above.
     """
     area, best = 0.0, worst
-    for ms, accuracy in sorted(points):
-        if accuracy > best and ms < most_ms:
-            area += (most_ms - ms) * (accuracy - best)
+    for time, accuracy in sorted(points):
+        if accuracy > best and time < 1:
+            area += (1 - time) * (accuracy - best)
             best = accuracy
-    return area / (most_ms * (1 - worst))
+    return area / (1 - worst)
 
 
-def of_run(search: Search, table: LatencyTable, score: Scorer, members: int) -> float:
-    """Hypervolume of a search's family on the device of a table."""
+def of_run(
+    search: Search, table: LatencyTable, score: Score, members: int
+) -> tuple[float, float]:
+    """Hypervolume of a search's family on the device of a table.
+
+    Returns:
+        Over milliseconds; and over their logarithm, from the fastest network on, where
+        limits of all orders of magnitude count alike.
+    """
     family = find_family(search, table, score, scored=members)
-    points = [(table.predict(m).latency_ms, s) for m, s in family.scores.items()]
-    most_ms = table.predict(slowest(table)).latency_ms
-    return hypervolume(points, most_ms, 1 / search.space.num_classes)
+    low, high = (table.predict(end(table)).latency_ms for end in (fastest, slowest))
+    worst = 1 / search.space.num_classes
+    ms = np.array([table.predict(member).latency_ms for member in family.scores])
+    times = ms / high, np.log(ms / low) / np.log(high / low)
+    scores = family.scores.values()
+    linear, logarithmic = (
+        hypervolume([*zip(t, scores, strict=True)], worst) for t in times
+    )
+    return linear, logarithmic
 
 
 def corners(num_axes: int) -> list[tuple[float, ...]]:
@@ -85,7 +96,9 @@ def compared(own: Sequence[float], other: Sequence[float]) -> dict[str, Any]:
 @click.command()
 @click.option("--first", multiple=True, required=True, type=FOLDER, help="Repeatable.")
 @click.option("--second", multiple=True, required=True, type=FOLDER, help="Repeatable.")
-@click.option("--members", default=60, show_default=True, help="Scored in each family.")
+@click.option(
+    "--members", default=200, show_default=True, help="Scored in each family."
+)
 @output_option
 def main(
     first: tuple[Path, ...], second: tuple[Path, ...], members: int, output: Path | None
@@ -93,7 +106,7 @@ def main(
     """Judge runs searched with one table and with another."""
     sides = [[load_search(Run(path)) for path in paths] for paths in (first, second)]
     data = load_source(sides[0][0].config.source, sides[0][0].space.input_shape)
-    scores = {id(one): Scorer(one, data) for side in sides for one in side}
+    scores = {id(one): Scorer(one, data).fully for side in sides for one in side}
     result: dict[str, Any] = {}
     for own, other in (sides, sides[::-1]):
         table = own[0].table
@@ -101,8 +114,11 @@ def main(
             [of_run(one, table, scores[id(one)], members) for one in side]
             for side in (own, other)
         ]
-        result[table.target] = compared(*volumes)
-        print(table.target, json.dumps(result[table.target]), flush=True)
+        for axis, name in enumerate(("linear", "logarithmic")):
+            sides_of = [[volume[axis] for volume in side] for side in volumes]
+            found = compared(*sides_of)
+            result[f"{table.target}, {name}"] = found
+            print(f"{table.target}, {name}: {json.dumps(found)}", flush=True)
     pairs = [(a, b) for side in sides for a in side for b in side if a is not b]
     across = [(a, b) for a in sides[0] for b in sides[1]]
     result["counts"] = {
