@@ -41,6 +41,17 @@ def test_input_replaces_the_one_of_a_space(pets, space):
     assert task.space.channels == 4
 
 
+def test_a_space_by_name_takes_the_classes_of_the_data(pets, tmp_path):
+    task = gather(Inputs({"data": pets}, space="cell", input_shape=(9, 8, 1)))
+    assert task.space.num_classes == 2
+
+    write_table(tmp_path / "table.json", stand_in_table(task.space))
+    again = gather(Inputs({"data": pets}, space="cell", table=tmp_path / "table.json"))
+    assert again.space == again.table.space == task.space
+    with pytest.raises(TableError, match="measured for another space"):
+        gather(Inputs({"data": pets}, space="chain", table=tmp_path / "table.json"))
+
+
 def test_a_table_says_what_images_are_resized_to(tmp_path, tiny_npz):
     write_table(tmp_path / "table.json", stand_in_table(TINY))
     folder_of_images(tmp_path / "pets", ("cat", "dog", "eel"))

@@ -16,7 +16,7 @@ from tfnas.search.distribute import is_chief, make_strategy
 from tfnas.search.run import Run, find_run, new_run
 from tfnas.search.settings import SearchConfig
 from tfnas.search.stage import run_search
-from tfnas.spaces.load import read_space
+from tfnas.spaces.load import is_for_any_images, read_space
 from tfnas.support.progress import say
 from tfnas.targets.registry import get_target
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tfnas.latency.table import LatencyTable
     from tfnas.spaces.space import Space
 
-RUNS = Path("runs")
+RUNS, HOST = Path("runs"), "cpu"
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Inputs:
         settings: Settings that were named one by one.
         config: File of settings.
         table: Latency table to price with.
-        space: A space by name: a file, a kind, or `package.module:Class`.
+        space: A space by name: a preset, a kind, a file, or `package.module:Class`.
         run: Name of the run.
         input_shape: What images are resized to: height, width and channels.
     """
@@ -69,33 +69,52 @@ class Task:
 def gather(inputs: Inputs) -> Task:
     """Load what is named, and see that it belongs together.
 
-    Images have the shape of the table's or the file's space; where there is neither,
-    the default space gets the shape that is asked for, or that of the first image.
+    Images have the shape of the table's space, or of that of a file or class. Where
+    there is none, the space gets their classes, and the shape that is asked for or that
+    of the first image.
 
     Raises:
         TfnasError: If something cannot be read, or does not fit the rest.
     """
     base = SearchConfig.load(inputs.config) if inputs.config else SearchConfig()
     config = SearchConfig.from_dict({**asdict(base), **inputs.settings})
-    shape = inputs.input_shape
-    known = read_space(inputs.space, input_shape=shape) if inputs.space else None
-    table = read_table(inputs.table, named=known) if inputs.table else None
-    known = known or (table.space if table else None)
-    if table and known:
-        table.require(known)
-    if known and shape not in (None, known.input_shape):
+    table = _named_table(inputs, inputs.table) if inputs.table else None
+    if table:
+        space, data = table.space, load_source(config.source, table.space.input_shape)
+    else:
+        space, data = _space_and_data(inputs, config)
+    data.require(space.input_shape, space.num_classes)
+    config.focus_point(space.axes)  # a wrong one is said before anything is measured
+    return Task(config, table, space, data)
+
+
+def _named_table(inputs: Inputs, path: Path) -> "LatencyTable":
+    """The table, which must be of the space and the shape that are named."""
+    name, shape = inputs.space, inputs.input_shape
+    named = read_space(name, input_shape=shape) if name else None
+    table = read_table(path, named=named)
+    known = table.space
+    if named and is_for_any_images(name):
+        shape_of, classes = known.input_shape, known.num_classes
+        named = read_space(name, input_shape=shape_of, num_classes=classes)
+    if named:
+        table.require(named)
+    if shape not in (None, known.input_shape):
         raise SettingsError(
             f"--input {shape}, but the table is for images of {known.input_shape}. "
             "Leave one of them out."
         )
-    shape = known.input_shape if known else shape
+    return table
+
+
+def _space_and_data(inputs: Inputs, config: SearchConfig) -> "tuple[Space, Dataset]":
+    name, shape = inputs.space, inputs.input_shape
+    if not is_for_any_images(name):
+        space = read_space(name, input_shape=shape)
+        return space, load_source(config.source, space.input_shape)
     data = load_source(config.source, shape)
-    space = known or read_space(
-        None, input_shape=shape or data.input_shape, num_classes=len(data.classes)
-    )
-    data.require(space.input_shape, space.num_classes)
-    config.focus_point(space.axes)  # a wrong one is said before anything is measured
-    return Task(config, table, space, data)
+    shape, classes = shape or data.input_shape, len(data.classes)
+    return read_space(name, input_shape=shape, num_classes=classes), data
 
 
 @dataclass(frozen=True)
@@ -128,12 +147,12 @@ def start_search(
     task = gather(inputs)
     for remark in task.space.remarks():
         say(remark)
-    priced_on = task.table.target if task.table else "cpu"
-    default = f"{task.data.name}-{priced_on}"
+    table = task.table or _newest(task.space)
+    default = f"{task.data.name}-{table.target if table else HOST}"
     # Workers that are not the chief join the run that the chief makes.
     replaces = overwrite or not is_chief(strategy)
     run = new_run(RUNS, inputs.run, default, overwrite=replaces)
-    table = task.table or _newest_or_measured(task.space, overwrite)
+    table = table or _measured(task.space, overwrite)
     with _saying_how_to_go_on(run, launch):
         run_search(
             task.config,
@@ -187,12 +206,14 @@ def _saying_how_to_go_on(run: Run, launch: Launch) -> Iterator[None]:
         raise
 
 
-def _newest_or_measured(space: "Space", overwrite: bool) -> "LatencyTable":
-    host = get_target("cpu")
-    found = newest_table(TABLES, space, host.device)
+def _newest(space: "Space") -> "LatencyTable | None":
+    found = newest_table(TABLES, space, get_target(HOST).device)
     if found:
         say(f"Pricing with {found}")
-        return read_table(found, named=space)
+    return read_table(found, named=space) if found else None
+
+
+def _measured(space: "Space", overwrite: bool) -> "LatencyTable":
     say("No table fits this space and this machine: profiling the host first")
     # A table of an earlier version may lie in its place.
-    return profile_to_file(space, host, overwrite=overwrite)[0]
+    return profile_to_file(space, get_target(HOST), overwrite=overwrite)[0]

@@ -27,7 +27,7 @@ def space_of(values: Mapping[str, Any], *, typed: bool = False) -> Space:
     """The space of what `Space.to_dict` wrote, or of a part of it.
 
     Args:
-        values: Its fields; `kind` is that of the default space where it is left out.
+        values: Its fields; `kind` is `cell` where it is left out.
         typed: Whether `package.module:NAME` counts as a kind and as an op.
 
     Raises:
@@ -84,10 +84,22 @@ def default_for(input_shape: tuple[int, int, int] | None) -> str:
     return "micro" if small else "lite"
 
 
+def is_for_any_images(name: str | None) -> bool:
+    """Whether a name is that of a preset or of a kind of space, or none is given.
+
+    Such a space takes its shape and classes from the images; a file or a class of the
+    user's has its own.
+    """
+    return name is None or not (_is_file(Path(name)) or ":" in name)
+
+
+def _is_file(path: Path) -> bool:
+    return path.suffix in (".toml", ".json") or path.is_file()
+
+
 def _named(name: str) -> dict[str, Any]:
     """The plain values of what a user names."""
-    path = Path(name)
-    if path.suffix in (".toml", ".json") or path.is_file():
+    if _is_file(path := Path(name)):
         return _read(path)
     if ":" in name:
         return {"kind": name}
