@@ -107,7 +107,9 @@ class Clock(StandInDevice):
             yield Measurement((self.times_ms.pop(0),) * runs)
 
 
-@pytest.mark.parametrize(("ms", "runs"), [(0.01, 1000), (0.5, 200), (20.0, 50)])
+@pytest.mark.parametrize(
+    ("ms", "runs"), [(0.004, 20_000), (0.01, 10_000), (0.5, 200), (20.0, 50)]
+)
 def test_a_round_of_a_model_alone_takes_a_tenth_of_a_second_within_bounds(ms, runs):
     device = Clock(*[ms] * 3)
 

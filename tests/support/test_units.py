@@ -1,7 +1,7 @@
 import pytest
 
 from tfnas.errors import SettingsError
-from tfnas.support.units import BYTES, COUNTS, MILLISECONDS, parse_quantity
+from tfnas.support.units import BYTES, COUNTS, MILLISECONDS, ms_text, parse_quantity
 
 
 @pytest.mark.parametrize(
@@ -46,3 +46,12 @@ def test_quantities_are_read(text, units, value):
 def test_what_is_no_quantity_is_refused_with_the_units_there_are(text, units, message):
     with pytest.raises(SettingsError, match=message):
         parse_quantity(text, units)
+
+
+@pytest.mark.parametrize(
+    ("ms", "text"),
+    [(0.0086734, "0.00867"), (0.087, "0.0870"), (0.3514, "0.351"), (2.0, "2.000")],
+)
+def test_milliseconds_show_three_digits_that_count(ms, text):
+    assert ms_text(ms) == text
+    assert ms_text(0.0) == "0.000"

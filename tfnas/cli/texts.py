@@ -8,6 +8,9 @@ from typing import Any
 from tfnas.deploy.card import limits_text, sentence
 from tfnas.latency.compare import Comparison
 from tfnas.latency.table import LatencyTable
+from tfnas.support.units import interval_text, ms_text
+
+_PREDICTED = ("latency", "low", "high")
 
 
 def member_line(facts: Mapping[str, Any]) -> str:
@@ -17,10 +20,10 @@ def member_line(facts: Mapping[str, Any]) -> str:
         budget += f" at strength {facts['strength']:.3g}"
     wanted = f"{limits_text(facts)} by {budget}" if facts["limits"] else budget
     counts = ", ".join(f"{count} {op}" for op, count in facts["op_counts"].items())
+    predicted = interval_text(*(facts[f"predicted_{name}_ms"] for name in _PREDICTED))
     return (
         f"{wanted}: {counts}; {facts['params']:,} parameters "
-        f"({facts['op_params']:,} in ops); {facts['predicted_latency_ms']:.3f} ms "
-        f"({facts['predicted_low_ms']:.3f} to {facts['predicted_high_ms']:.3f})\n"
+        f"({facts['op_params']:,} in ops); {predicted}\n"
         f"  {facts['budget_means']}"
     )
 
@@ -29,9 +32,10 @@ def ranges_text(ranges: Mapping[str, Any]) -> str:
     """What networks of a space cost: least, median and most."""
     times, params = ranges["latency_ms"], ranges["params"]
     return (
-        f"Networks of this space take {times['min']:.3f} to {times['max']:.3f} ms "
-        f"(median {times['median']:.3f}) and have {params['min']:,} to "
-        f"{params['max']:,} parameters (median {params['median']:,.0f})."
+        f"Networks of this space take {ms_text(times['min'])} to "
+        f"{ms_text(times['max'])} ms (median {ms_text(times['median'])}) and have "
+        f"{params['min']:,} to {params['max']:,} parameters (median "
+        f"{params['median']:,.0f})."
     )
 
 
@@ -44,9 +48,9 @@ def front_text(found: Mapping[str, Any]) -> str:
     for row in found["front"]:
         ram = "-" if row["arena_bytes"] is None else f"{row['arena_bytes']:,}"
         counts = ", ".join(f"{n} {op}" for op, n in row["op_counts"].items() if n)
+        ms, low, high = (ms_text(row[f"predicted_{name}_ms"]) for name in _PREDICTED)
         lines.append(
-            f"{row['score']:6.1%} {row['predicted_latency_ms']:8.3f} "
-            f"{row['predicted_low_ms']:7.3f} {row['predicted_high_ms']:7.3f} "
+            f"{row['score']:6.1%} {ms:>8} {low:>7} {high:>7} "
             f"{row['params']:9,} {row['size_bytes']:9,} {ram:>9}  {counts}"
         )
     return "\n".join(

@@ -3,20 +3,20 @@
 from collections.abc import Mapping
 from typing import Any
 
+from tfnas.support.units import interval_text, ms_text
+
 
 def card_text(card: Mapping[str, Any]) -> str:
     """The card for people, in Markdown."""
     counts = ", ".join(f"{count} {op}" for op, count in card["op_counts"].items())
-    measured, estimated = card["measured_latency_ms"], card["estimated_latency_ms"]
-    latency = "not measured" if measured is None else f"{measured:.3f} ms"
-    if estimated is not None:
-        latency = f"not measured; the whole network is estimated at {estimated:.3f} ms"
     limits = limits_text(card)
     if limits and card["repaired_choices"]:
         limits += f" ({card['repaired_choices']} choices changed to keep them)"
     memory = "not known (pip install 'tfnas[micro]')"
     if (arena := card["arena_bytes"]) is not None:
         memory = f"{arena:,} bytes for activations, by {card['arena_by']}"
+    names = (f"predicted_{name}_ms" for name in ("latency", "low", "high"))
+    predicted = interval_text(*(card[name] for name in names))
     rows = {
         "Budget": f"{_shares(card)} ({card['budget_means']})",
         "Strength": f"{card['strength']:g}",
@@ -29,10 +29,9 @@ def card_text(card: Mapping[str, Any]) -> str:
         "Quantization": f"{card['precision']}, {card['quantization']}",
         "Float accuracy": f"{card['float_accuracy']:.2%}",
         f"{card['precision'].capitalize()} accuracy": f"{card['tflite_accuracy']:.2%}",
-        "Predicted latency of int8": f"{card['predicted_latency_ms']:.3f} ms "
-        f"({card['predicted_low_ms']:.3f} to {card['predicted_high_ms']:.3f}; of such "
-        f"networks {card['predicted_beyond']:.1%} are beyond either end)",
-        "Measured latency": latency,
+        "Predicted latency of int8": f"{predicted}; of such networks "
+        f"{card['predicted_beyond']:.1%} are beyond either end",
+        "Measured latency": _measured(card),
         "Target": f"{card['target']} ({card['table_kind']})",
         "Searched for": card["searched_for"]["target"],
     }
@@ -46,6 +45,14 @@ def card_text(card: Mapping[str, Any]) -> str:
         rows["Error of the estimate"] = error
     table = "\n".join(f"| {name} | {value} |" for name, value in rows.items())
     return f"{sentence(card)}\n\n| | |\n|---|---|\n{table}\n"
+
+
+def _measured(card: Mapping[str, Any]) -> str:
+    measured, estimated = card["measured_latency_ms"], card["estimated_latency_ms"]
+    if estimated is not None:
+        whole = f"the whole network is estimated at {ms_text(estimated)} ms"
+        return f"not measured; {whole}"
+    return "not measured" if measured is None else f"{ms_text(measured)} ms"
 
 
 def _shares(card: Mapping[str, Any]) -> str:
@@ -62,11 +69,12 @@ def sentence(card: Mapping[str, Any]) -> str:
     counts = " and ".join(
         f"{count} {op}" for op, count in card["op_counts"].items() if count
     )
-    predicted = f"{card['predicted_latency_ms']:.3f}"
+    predicted = ms_text(card["predicted_latency_ms"])
     if (measured := card["measured_latency_ms"]) is not None:
-        latency = f"takes {measured:.3f} ms ({predicted} predicted)"
+        latency = f"takes {ms_text(measured)} ms ({predicted} predicted)"
     elif (estimated := card["estimated_latency_ms"]) is not None:
-        latency = f"is estimated to take {estimated:.3f} ms ({predicted} by its sites)"
+        whole = f"is estimated to take {ms_text(estimated)} ms"
+        latency = f"{whole} ({predicted} by its sites)"
     else:
         latency = f"is predicted to take {predicted} ms"
     wanted = f"within {limits_text(card)}" if card["limits"] else f"for {_shares(card)}"

@@ -6,10 +6,11 @@ from typing import Any
 
 from tfnas.errors import LimitError, SettingsError, TargetError
 from tfnas.spaces.simplex import Point
+from tfnas.support.units import ms_text
 
-# Of each limit: the fact of a card that must not be above it, and how both are shown.
+# Of each limit: the fact of a card that must not be above it, and how it is shown.
 _FACTS = {
-    "latency_ms": ("predicted_high_ms", "{:.3f} ms (the upper end of the interval)"),
+    "latency_ms": ("predicted_high_ms", "{} ms (the upper end of the interval)"),
     "params": ("params", "{:,.0f} parameters"),
     "size_bytes": ("size_bytes", "{:,.0f} bytes of flash"),
     "arena_bytes": ("arena_bytes", "{:,.0f} bytes of RAM"),
@@ -56,8 +57,9 @@ class Limits:
                     f"A limit on {name} needs something that tells it: "
                     "pip install 'tfnas[micro]', or a table of an Ethos-U"
                 )
-            if fact in facts and facts[fact] > limit:
-                found.append(f"{shown.format(facts[fact])}, allowed are {limit:,g}")
+            if fact in facts and (value := facts[fact]) > limit:
+                told = shown.format(ms_text(value) if fact.endswith("_ms") else value)
+                found.append(f"{told}, allowed are {limit:,g}")
         return found
 
     def usage(self, facts: Mapping[str, Any]) -> float:

@@ -14,7 +14,7 @@ from tfnas.targets.measurement import REFUSED, UNSTABLE, Measurement
 from tfnas.targets.target import Target
 
 MAX_SPREAD = 0.1
-_ROUND_MS, _MOST_RUNS = 100, 1000  # of a model that is measured alone
+_ROUND_MS, _MOST_RUNS = 100, 20_000  # of a model that is measured alone
 _CONVERTING = 40  # what converting a model takes, in blocks of runs; for the ETA alone
 Makers = Mapping[str, Callable[[], bytes]]
 

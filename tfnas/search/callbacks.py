@@ -22,6 +22,7 @@ from tfnas.search.settings import SearchConfig
 from tfnas.spaces.ops import find_op
 from tfnas.support.files import replace_file
 from tfnas.support.progress import say
+from tfnas.support.units import ms_text
 
 COLLAPSE_SHARE = 0.85
 
@@ -175,7 +176,7 @@ def facts_text(search: Search, logs: Mapping[str, float]) -> str:
     scored = f"  accuracy {logs['val_accuracy']:.1%}" if "val_accuracy" in logs else ""
     return (
         f"loss {logs['loss']:.3f}{scored}  at uniform S "
-        f"{latency_ms(search, alpha):.3f} ms, {ops}"
+        f"{ms_text(latency_ms(search, alpha))} ms, {ops}"
     )
 
 

@@ -1,4 +1,4 @@
-"""Numbers with units, as people write them: `2ms`, `50k`, `60KiB`."""
+"""Numbers with units, as people write them (`2ms`, `50k`, `60KiB`) and read them."""
 
 import math
 import re
@@ -36,3 +36,14 @@ def parse_quantity(text: str, units: dict[str, float]) -> float:
     if not (math.isfinite(number) and number > 0):
         raise SettingsError(f"{text!r} must be a finite number above 0")
     return number * units[unit]
+
+
+def ms_text(ms: float) -> str:
+    """Milliseconds with three digits that count, and three decimals at least."""
+    digits = 2 - math.floor(math.log10(ms)) if 0 < ms < 1 else 3
+    return f"{ms:.{max(3, digits)}f}"
+
+
+def interval_text(ms: float, low: float, high: float) -> str:
+    """Milliseconds with their interval."""
+    return f"{ms_text(ms)} ms ({ms_text(low)} to {ms_text(high)})"
