@@ -101,6 +101,13 @@ def test_a_limit_that_none_can_keep_says_what_the_fastest_needs(inside, swept):
     )
 
 
+def test_a_budget_whose_network_is_too_large_is_refused_before_any_training(inside):
+    result = run("derive", "--budget", "0.3,0.5,0.2", "--max-size", "1KiB")
+
+    assert result.exit_code == 2
+    assert "bytes of flash, allowed are 1,024" in result.stderr.splitlines()[-1]
+
+
 def test_budgets_and_limits_combine(inside):
     asked = ("--budget", "0.3,0.5,0.2", "--max-latency", "1s", "--max-latency", "2s")
     found = json.loads(succeed("derive", *asked, "--json"))

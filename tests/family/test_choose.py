@@ -14,6 +14,7 @@ from tfnas.family.choose import best_within
 from tfnas.family.family import Family, find_family, member_at
 from tfnas.family.limits import Limits
 from tfnas.family.member import priced
+from tfnas.networks.activations import arena_guess
 from tfnas.networks.counts import count_params
 from tfnas.spaces.architecture import Architecture
 from tfnas.spaces.simplex import Point
@@ -140,6 +141,24 @@ def test_a_size_that_few_members_keep_is_kept_by_one_of_them(latency_ms):
 
     assert count_params(member) == room
     assert len(looked) == len({*looked}) < 12
+
+
+def test_a_limit_on_ram_is_kept_by_the_best_that_fits():
+    # what the target needs beside the maps, tfnas does not know
+    needed = {member: 1.3 * arena_guess(member) + 500 for member in EVERY}
+    room, looked = sorted(needed.values())[30], []
+
+    def check(member, point):
+        looked.append(member)
+        if needed[member] > room:
+            raise LimitError("needs too much RAM")
+
+    member = of_every_network(Limits(arena_bytes=room), Scores(convolutions), check)
+
+    fitting = [one for one in EVERY if needed[one] <= room]
+    assert member in fitting
+    assert convolutions(member) == max(map(convolutions, fitting))
+    assert len(looked) < 12
 
 
 def test_those_that_look_best_and_those_that_use_most_are_compared_on_all_images():

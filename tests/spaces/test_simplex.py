@@ -33,7 +33,7 @@ def test_a_budget_is_read_by_position_and_by_name(text, budget):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("0.3,0.5", "has 2 shares, but the space has 3 ops"),
+        ("0.3,0.5", "has 2 shares, but the space prices 3"),
         ("0.3,0.5,0.3", "sums to 1.1, but must sum to 1"),
         ("0.5,0.7,-0.2", "every share must be a number from 0 to 1"),
         ("nan,0.5,0.5", "every share must be a number from 0 to 1"),

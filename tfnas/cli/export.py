@@ -70,10 +70,15 @@ def derive(
     run, requests = _run_and_requests(name, wanted)
     load_tensorflow()
     from tfnas.cli.texts import member_line
+    from tfnas.family.member import require_untrained
     from tfnas.family.selector import Selector
 
     selector = Selector(run, run.load_other_table(table_file))
-    facts = [selector.take(request).facts() for request in requests]
+    members = [selector.take(request) for request in requests]
+    for member in members:
+        if member.by_point:  # what limits alone chose was looked at
+            require_untrained(member)
+    facts = [member.facts() for member in members]
     show(facts, "\n".join(member_line(fact) for fact in facts), as_json)
 
 

@@ -9,12 +9,13 @@ from tfnas.family.extremes import fastest
 from tfnas.family.family import Family
 from tfnas.family.limits import Limits
 from tfnas.family.member import Score, priced
-from tfnas.family.repair import repaired, usage_of
+from tfnas.family.repair import bytes_guess, repaired, usage_of
 from tfnas.latency.table import LatencyTable
 from tfnas.networks.counts import count_params
 from tfnas.spaces.architecture import Architecture
 from tfnas.spaces.simplex import Point
 from tfnas.support.progress import bar
+from tfnas.support.units import interval_text
 
 # So many members just within the limits, and so many just beyond them, are looked at.
 _NEAR = 8
@@ -53,9 +54,8 @@ def best_within(
     Raises:
         LimitError: If no member keeps the limits; says what the fastest one needs.
     """
-    passes, usage = _Checked(check, family.members), usage_of(limits, family.table)
-    goal = fastest(family.table)
-    found = _candidates(family, usage, goal, passes, score)
+    passes, goal = _Checked(check, family.members), fastest(family.table)
+    found = _candidates(family, limits, goal, passes, score)
     for member in _ranked(found, score):
         if passes(member):
             return member, passes.points[member]
@@ -114,14 +114,19 @@ class _Checked:
 
 def _candidates(
     family: Family,
-    usage: Callable[[Architecture], float],
+    limits: Limits,
     goal: Architecture,
     passes: _Checked,
     score: Scores,
 ) -> list[Architecture]:
     """The best scored members that keep the limits, the nearest, and repaired ones."""
+    usage = usage_of(limits, family.table)
+    if limits.size_bytes or limits.arena_bytes:
+        quick = [member for member in family.by_latency if usage(member) <= 1]
+        most = _most_bytes(quick, limits, passes)
+        usage = usage_of(limits, family.table, most)
     used = {member: usage(member) for member in family.by_latency}
-    kept = _passing([member for member in used if used[member] <= 1], passes)
+    kept = [member for member in used if used[member] <= 1]
     nearest = sorted(kept, key=lambda m: (-used[m], -count_params(m)))
     scored = [member for member in kept if member in family.scores]
     best = sorted(scored, key=lambda member: -family.scores[member])
@@ -135,23 +140,26 @@ def _candidates(
     return [*dict.fromkeys(found)]
 
 
-def _passing(members: Sequence[Architecture], passes: _Checked) -> list[Architecture]:
-    """Members up to the largest that passes, found by bisection.
+def _most_bytes(
+    members: Sequence[Architecture], limits: Limits, passes: _Checked
+) -> float:
+    """The largest share of limits on bytes, as guessed, that passes: by bisection.
 
-    Size and RAM are known only once a member is converted. Size grows with the
-    parameters, and RAM does mostly.
+    Size and RAM are known only once a member is converted, and grow with what is
+    guessed of them.
     """
-    by_params = sorted(members, key=count_params)
-    if by_params and passes(by_params[-1]):
-        return by_params
-    return by_params[: bisect_left(by_params, True, key=lambda m: not passes(m))]
+    ranked = sorted(members, key=lambda member: bytes_guess(member, limits))
+    if ranked and passes(ranked[-1]):
+        return bytes_guess(ranked[-1], limits)
+    fit = bisect_left(ranked, True, key=lambda member: not passes(member))
+    return bytes_guess(ranked[fit - 1], limits) if fit else 1.0
 
 
 def _impossible(goal: Architecture, table: LatencyTable, limits: Limits) -> str:
-    facts = priced(goal, table)
     asked = ", ".join(f"{name} {value:,g}" for name, value in limits.given.items())
+    needed = table.predict(goal)
+    took = interval_text(needed.latency_ms, needed.low_ms, needed.high_ms)
     return (
-        f"No network keeps {asked}. The fastest needs "
-        f"{facts['predicted_latency_ms']:.3f} ms ({facts['predicted_low_ms']:.3f} to "
-        f"{facts['predicted_high_ms']:.3f}) and {facts['params']:,} parameters."
+        f"No network keeps {asked}. The fastest needs {took} and "
+        f"{count_params(goal):,} parameters."
     )

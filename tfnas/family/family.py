@@ -113,7 +113,7 @@ def kept_family(
         path: The file.
         table: The prices.
         points: Points of the simplex that it must have looked at; None for any number.
-        scored: Members that it must have scored.
+        scored: Members that it must have scored, or all where it has fewer.
 
     Raises:
         TfnasError: If the file holds another family.
@@ -121,8 +121,8 @@ def kept_family(
     if not path.exists():
         return None
     kept = Family.load(path, table)
-    asked = (points or kept.points, scored or len(kept.scores))
-    if asked != (kept.points, len(kept.scores)):
+    most = min(scored or len(kept.scores), len(kept.members))
+    if (points or kept.points, most) != (kept.points, len(kept.scores)):
         refuse_overwrite(path, overwrite=False)
     return kept
 

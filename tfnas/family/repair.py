@@ -7,6 +7,8 @@ from tfnas.errors import SettingsError
 from tfnas.family.limits import Limits
 from tfnas.family.member import Score, priced
 from tfnas.latency.table import LatencyTable
+from tfnas.networks.activations import arena_guess
+from tfnas.networks.counts import count_params
 from tfnas.search.derive import differences
 from tfnas.spaces.architecture import Architecture
 from tfnas.spaces.ops import find_op
@@ -15,16 +17,34 @@ from tfnas.spaces.ops import find_op
 _SCORED = 8
 
 
-def usage_of(limits: Limits, table: LatencyTable) -> Callable[[Architecture], float]:
-    """The largest share of a limit that a network uses; infinite with a barred op."""
+def usage_of(
+    limits: Limits, table: LatencyTable, most_bytes: float = math.inf
+) -> Callable[[Architecture], float]:
+    """The largest share of a limit that a network uses; infinite with a barred op.
+
+    Args:
+        limits: Of milliseconds and parameters; those on bytes count by a guess.
+        table: The prices.
+        most_bytes: What is guessed of the network that uses most of limits on bytes.
+    """
     usable = table.usable()
 
     def usage(member: Architecture) -> float:
         if not usable[range(len(usable)), member.indices].all():
             return math.inf
-        return limits.usage(priced(member, table))
+        used = limits.usage(priced(member, table))
+        return max(used, bytes_guess(member, limits) / most_bytes)
 
     return usage
+
+
+def bytes_guess(member: Architecture, limits: Limits) -> float:
+    """Roughly the largest share of a limit on bytes that a network uses."""
+    size, arena = limits.size_bytes, limits.arena_bytes
+    return max(
+        count_params(member) / size if size else 0.0,
+        arena_guess(member) / arena if arena else 0.0,
+    )
 
 
 def repaired(

@@ -46,8 +46,8 @@ def check_budget(budget: Sequence[float], ops: Sequence[str]) -> Budget:
     shown = ",".join(f"{share:g}" for share in budget)
     if len(budget) != len(ops):
         raise SettingsError(
-            f"Budget {shown} has {len(budget)} shares, but the space has {len(ops)} "
-            f"ops: {', '.join(ops)}. Give one share per op."
+            f"Budget {shown} has {len(budget)} shares, but the space prices {len(ops)} "
+            f"kinds of op: {', '.join(ops)}. Give one share for each."
         )
     if not all(math.isfinite(share) and share >= 0 for share in budget):
         raise SettingsError(f"Budget {shown}: every share must be a number from 0 to 1")
