@@ -65,7 +65,7 @@ def main(file: Path, seed: int) -> None:
             )
             + f"; on {len(rows) - half} other networks median error "
             f"{np.median(np.abs(predicted / y[half:] - 1)):.1%}, "
-            f"Spearman {spearman(predicted, y[half:]):.3f}"
+            f"Spearman {spearman(predicted.tolist(), y[half:].tolist()):.3f}"
         )
 
 

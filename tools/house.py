@@ -144,8 +144,10 @@ def _statements(node: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
     """Every import below a node that is carried out when the program runs."""
     if isinstance(node, ast.Import | ast.ImportFrom):
         yield node
-    for_types = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
-    for child in node.orelse if for_types else ast.iter_child_nodes(node):
+    children = ast.iter_child_nodes(node)
+    if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+        children = iter(node.orelse)
+    for child in children:
         yield from _statements(child)
 
 
@@ -205,8 +207,8 @@ def _bodies(trees: Mapping[Path, ast.Module], root: Path) -> Iterator[tuple[str,
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 start = node.body[0].lineno
                 if ast.get_docstring(node) is not None:
-                    start = node.body[0].end_lineno + 1
-                lines = node.end_lineno - start + 1
+                    start = (node.body[0].end_lineno or start) + 1
+                lines = (node.end_lineno or start) - start + 1
                 yield f"{_place(path, root)}:{node.lineno} {node.name}", lines
 
 

@@ -72,5 +72,5 @@ def test_a_member_is_that_of_its_budget_and_its_strength():
         member_at(StandInSearch(), table, Point(dear, r)) for r in (1.6, 1.7)
     )
     assert (weak.ops, strong.ops) == (("sep_conv_3x3",) * 4, ("skip_connect",) * 4)
-    with pytest.raises(SettingsError, match=r"101: take one of the 0\.03 to 100 that"):
+    with pytest.raises(SettingsError, match=r"101: take one of the 0\.01 to 100 that"):
         member_at(StandInSearch(), table, Point(dear, 101.0))

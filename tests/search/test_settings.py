@@ -38,11 +38,11 @@ def test_a_search_that_could_not_run_is_refused(values, message):
 
 
 def test_a_strength_and_its_level_are_one_number_on_two_scales():
-    config = SearchConfig()  # strengths 0.03 to 100
+    config = SearchConfig()  # strengths 0.01 to 100
 
-    assert [config.level(r) for r in (0.03, 3**0.5, 100)] == pytest.approx([-1, 0, 1])
+    assert [config.level(r) for r in (0.01, 1, 100)] == pytest.approx([-1, 0, 1])
     np.testing.assert_allclose(
-        config.strength(np.array([-1, 1 / 3])), [0.03, 0.03 * (100 / 0.03) ** (2 / 3)]
+        config.strength(np.array([-1, 1 / 3])), [0.01, 0.01 * 10_000 ** (2 / 3)]
     )
     other = SearchConfig(least_strength=0.3, most_strength=20.0)
     for level in (-0.9, 0.0, 0.4):
@@ -63,9 +63,9 @@ def test_where_one_strength_was_searched_it_is_the_only_one():
     assert config.level(1.0) == 0 and config.strength(0.7) == 1
 
 
-@pytest.mark.parametrize("strength", [0.02, 101, 0, -1, float("nan")])
+@pytest.mark.parametrize("strength", [0.009, 101, 0, -1, float("nan")])
 def test_a_strength_that_was_not_searched_is_refused(strength):
-    with pytest.raises(SettingsError, match=f"{strength}: take one of the 0.03 to"):
+    with pytest.raises(SettingsError, match=f"{strength}: take one of the 0.01 to"):
         SearchConfig().level(strength)
 
 

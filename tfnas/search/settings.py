@@ -63,7 +63,7 @@ class SearchConfig(Settings):
     sampler: str = one_of("gumbel", "dirichlet", "fixed")
     focus: str = ""
     tau: float = within(1.0, low=0.01)
-    least_strength: float = within(0.03, low=1e-6)
+    least_strength: float = within(0.01, low=1e-6)
     most_strength: float = within(100.0, low=1e-6)
     precision: str = one_of("float32", "mixed_bfloat16")
     patience: int = 0

@@ -3,9 +3,10 @@
 For every hand-made network: its time on the device of RUN's table, and the member that
 `tfnas export --max-latency` takes within that time. Both are trained from scratch by
 the same recipe with the same seeds, quantized and measured by the same code, in the
-same rounds. A member wins where it is more accurate in no more time, or takes at most
-0.7 of the time at no less accuracy. Trained networks are kept: the command goes on
-where it was, and a further run of the same data trains its own members alone.
+same rounds. A member wins where it is more accurate in no more time, by more than the
+standard error of several seeds, or takes at most 0.7 of the time at no less accuracy.
+Trained networks are kept: the command goes on where it was, and a further run of the
+same data trains its own members alone.
 """
 
 import hashlib
@@ -34,7 +35,7 @@ from tfnas.latency.table_file import read_table
 from tfnas.networks.build import build
 from tfnas.search.run import Run
 from tfnas.spaces.architecture import Architecture
-from tfnas.support.files import replace_file, write_bytes, write_json
+from tfnas.support.files import replace_file, slug, write_bytes, write_json
 from tfnas.targets.registry import same_target, target_class
 from tfnas.tflite.interpreter import tflite_accuracy
 
@@ -102,20 +103,20 @@ def member_within(selector: Selector, limits: Limits) -> Architecture | None:
 
 
 def difference(ours: Sequence[float], theirs: Sequence[float]) -> tuple[float, float]:
-    """Mean difference over seeds, and its standard error, in points."""
+    """Mean difference over seeds in points, and its standard error; 0 of one seed."""
     gains = 100 * np.subtract(ours, theirs)
-    spread = gains.std(ddof=1) if len(gains) > 1 else float("nan")
+    spread = gains.std(ddof=1) if len(gains) > 1 else 0.0
     return float(gains.mean()), float(spread / len(gains) ** 0.5)
 
 
 def verdict(rival: dict[str, Any], ours: Sequence[dict[str, Any]]) -> str:
     """`better`, `faster`, or `lost`."""
-    least = np.mean(rival["accuracies"])
     for one in ours:
         time = one["median_ms"] / rival["median_ms"]
-        if time <= 1 and np.mean(one["accuracies"]) > least:
+        gain, error = difference(one["accuracies"], rival["accuracies"])
+        if time <= 1 and gain > error:
             return "better"
-        if time <= FASTER and np.mean(one["accuracies"]) >= least:
+        if time <= FASTER and gain >= 0:
             return "faster"
     return "lost"
 
@@ -160,7 +161,9 @@ def told(row: dict[str, Any]) -> str:
 
 def _facts(row: dict[str, Any]) -> str:
     right = f"{100 * np.mean(row['accuracies']):.2f} % at {row['median_ms']:.4f} ms"
-    return f"{right}, {row['size_bytes']:,} bytes, arena {row['arena_bytes'] or 0:,}"
+    arena = row["arena_bytes"]
+    ram = "not known" if arena is None else f"{arena:,}"
+    return f"{right}, {row['size_bytes']:,} bytes, arena {ram}"
 
 
 @click.command()
@@ -190,7 +193,8 @@ def main(
         print(told(row))
     verdicts = [verdict(row, row["members"]) for row in rows]
     print(json.dumps({kind: verdicts.count(kind) for kind in sorted(set(verdicts))}))
-    write_json(run / "baselines.json", rows)
+    limited = f"-{max_arena:g}-bytes" if max_arena else ""
+    write_json(run / f"baselines-{slug(selector.table.target)}{limited}.json", rows)
 
 
 if __name__ == "__main__":

@@ -28,8 +28,14 @@ def prepare(folder: Path) -> None:
     for image, label in zip(x, y, strict=True):
         image[2 * label : 2 * label + 3] += 100
     x = x.astype(np.uint8)
-    parts = {"x_train": x[:340], "y_train": y[:340], "x_test": x[340:]}
-    np.savez(folder / "data.npz", **parts, y_test=y[340:])
+    train, test = slice(340), slice(340, None)
+    np.savez(
+        folder / "data.npz",
+        x_train=x[train],
+        y_train=y[train],
+        x_test=x[test],
+        y_test=y[test],
+    )
     (folder / "space.toml").write_text(SPACE)
     tfnas(folder, "profile", "--space", "space.toml", "--output", "table.json")
 

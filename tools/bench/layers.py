@@ -31,11 +31,11 @@ def make(module: Any, kind: str) -> Callable[[Any], Any]:
     return lambda x: add([x, x, x, x])
 
 
-def step_of(layer: Callable[[Any], Any], branch: bool) -> Callable[[], Any]:
+def step_of(layer: Callable[[Any], Any], branch: bool) -> Any:
     """Forward and backward through `DEPTH` of the layer."""
     x, chosen = tf.random.normal(SHAPE), tf.Variable(0)
 
-    @tf.function(autograph=False)
+    @tf.function(autograph=False)  # type: ignore[untyped-decorator]
     def step() -> Any:
         with tf.GradientTape() as tape:
             tape.watch(x)

@@ -28,6 +28,7 @@ from tfnas.search.derive import POINTS, sweep
 from tfnas.search.run import Run
 from tfnas.search.search import Search, make_search
 from tfnas.search.settings import SearchConfig
+from tfnas.support.progress import bar
 
 BATCH, IMAGES = 64, 256
 Array = NDArray[Any]
@@ -58,17 +59,18 @@ def sample(run: Run, count: int) -> dict[str, Array]:
 
     networks = [draw(usable, rng) for _ in range(count)]
     seen = rng.permutation(len(x))[:IMAGES]
-    with click.progressbar(
-        networks, label="Scoring", file=click.get_text_stream("stderr")
-    ) as bar:
-        losses = [loss(network, seen) for network in bar]
+    losses = []
+    with bar(count, f"Scoring {count} networks") as progress:
+        for network in networks:
+            losses.append(loss(network, seen))
+            progress.update()
     batches = [rng.choice(len(x), BATCH, replace=False) for _ in range(25)]
     seen_by = np.array([[loss(n, images) for n in networks[:20]] for images in batches])
     rest = seen_by - seen_by.mean(axis=0) - seen_by.mean(axis=1, keepdims=True)
     return {
         "networks": np.array(networks),
         "losses": np.array(losses),
-        "noise": np.std(rest),
+        "noise": np.array(np.std(rest)),
     }
 
 
@@ -140,7 +142,7 @@ def main(
 ) -> None:
     """Search hypernetworks against the losses of RUN's supernet."""
     if not kept.exists():
-        np.savez(kept, **sample(Run(run), networks))
+        np.savez(kept, allow_pickle=False, **sample(Run(run), networks))
     with np.load(kept, allow_pickle=False) as known:
         model = learned(known["networks"], known["losses"])
         noise = float(known["noise"])

@@ -28,7 +28,7 @@ def main(run: Path, path: Path | None, count: int) -> None:
     search = load_search(Run(run))
     table = read_table(path) if path else search.table
     members = sorted(
-        sweep(search.space, logits_for(search, table), POINTS),
+        sweep(search.space, logits_for(search, table), search.config, POINTS),
         key=lambda member: table.predict(member).latency_ms,
     )
     traits = target_class(table.target).traits

@@ -1,4 +1,4 @@
-"""Time a profile of the default space, then try its table on networks it never saw.
+"""Time a profile of the cell space, then try its table on networks it never saw.
 
 Prints seconds, and how far predictions are from measured medians on networks that were
 neither fitted to nor held out by the profile. Run it on a quiet machine.

@@ -31,7 +31,9 @@ def known_so_far(folder: Path) -> int:
 @click.option("--seed", default=0, show_default=True, help="Of the moments.")
 def main(kills: int, target: str, longest: float, seed: int) -> None:
     """Kill and repeat, then say whether the tables are identical."""
-    rng, states, tables = random.Random(seed), [], []
+    rng = random.Random(seed)
+    states: list[Any] = []
+    tables: list[Any] = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "space.toml").write_text(f"{SPACE}ops = {[*OPS]}\n")

@@ -17,7 +17,7 @@ import tensorflow as tf
 from options import output_option
 
 from tfnas.data.halves import search_halves
-from tfnas.data.load import load
+from tfnas.data.load import load_source
 from tfnas.search.run import Run
 from tfnas.search.search import Search, make_search
 
@@ -52,7 +52,8 @@ def mean_norm(gradients: Any) -> float:
 def main(run: Path, batches: int, output: Path | None) -> None:
     """Print the norm of every pull, for every checkpoint of RUN."""
     config, table = Run(run).load_config(), Run(run).load_table()
-    halves = search_halves(load(config.data), config.batch_size, config.seed)
+    data = load_source(config.source, table.space.input_shape)
+    halves = search_halves(data, config.batch_size, config.seed)
     search, rows = make_search(config, table, halves.steps), []
     for path in sorted(run.glob("checkpoint-*.weights.h5")):
         search.load_weights(path)

@@ -1,11 +1,12 @@
 """Whether scores with the supernet's weights rank networks as their training does.
 
-Random networks of a space, drawn as the calibration draws them, are trained from
-scratch on a part of the training set, all equally and each several times, and looked at
-on its held-out tenth; the test set is not looked at. Against the mean stand a run's own
-scores of them, with its supernet's weights, on 1,000 of the images that it held out and
-on all of them. How well two trainings rank them alike says
-what could be reached. What was trained is kept: the command goes on where it was.
+Random networks of a space, drawn as the calibration draws them, or members of the first
+run's family, are trained from scratch on a part of the training set, all equally and
+each several times, and looked at on its held-out tenth; the test set is not looked at.
+Against the mean stand a run's own scores of them, with its supernet's weights, on 1,000
+of the images that it held out and on all of them. How well two trainings rank them
+alike says what could be reached. What was trained is kept: the command goes on where it
+was.
 """
 
 import json
@@ -25,8 +26,10 @@ from tfnas.data.load import load_source
 from tfnas.deploy.settings import TrainConfig
 from tfnas.deploy.train import train_member
 from tfnas.family.scorer import Scorer
+from tfnas.family.selector import load_search
 from tfnas.latency.calibration import spearman
 from tfnas.networks.evaluate import accuracy
+from tfnas.search.derive import POINTS, sweep
 from tfnas.search.run import Run
 from tfnas.search.search import Search, make_search
 from tfnas.spaces.architecture import Architecture, random_architecture
@@ -54,12 +57,19 @@ def networks(search: Search, count: int) -> list[Architecture]:
     return [*found]
 
 
+def of_family(search: Search, count: int) -> list[Architecture]:
+    """Distinct members over the simplex and all strengths, the same every time."""
+    found = sweep(search.space, search.alphas, search.config, POINTS)
+    return random.Random(0).sample([*found], count)
+
+
 def trained(
     members: list[Architecture], data: Dataset, config: TrainConfig, kept: Path
 ) -> list[float]:
     """Accuracy of each after training; read from a file where it is known."""
     known: dict[str, float] = json.loads(kept.read_text()) if kept.exists() else {}
-    keys = [f"{m.space.fingerprint} {m.indices} {config}" for m in members]
+    of = f"{data.fingerprint} {config}"
+    keys = [f"{m.space.fingerprint} {m.indices} {of}" for m in members]
     for key, member in zip(keys, members, strict=True):
         if key not in known:
             model = train_member(member, data, config)
@@ -82,6 +92,7 @@ def scorer_of(run: Run, data: Dataset) -> Scorer:
 @click.option("--images", default=12_800, show_default=True, help="To train on.")
 @click.option("--epochs", default=4, show_default=True, help="Passes over them.")
 @click.option("--trainings", default=3, show_default=True, help="Of each network.")
+@click.option("--family", is_flag=True, help="Members of the first of RUNS.")
 @click.option("--kept", type=click.Path(path_type=Path), default="ranks.json")
 def main(
     runs: tuple[Path, ...],
@@ -89,12 +100,14 @@ def main(
     images: int,
     epochs: int,
     trainings: int,
+    family: bool,
     kept: Path,
 ) -> None:
     """Print the rank correlation for each of RUNS, all of one space."""
     first = Run(runs[0])
     config, table = first.load_config(), first.load_table()
-    members = networks(make_search(config, table, steps=1), count)
+    search = load_search(first) if family else make_search(config, table, steps=1)
+    members = (of_family if family else networks)(search, count)
     data = load_source(config.source, table.space.input_shape)
     part = without_test(data, images)
     recipes = [TrainConfig(epochs=epochs, seed=seed) for seed in range(trainings)]

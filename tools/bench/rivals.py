@@ -2,15 +2,17 @@
 
 For limits spread over the range of a space: the member that `export --max-latency`
 takes; the best of 24 random networks that keep the limit and use most of it, chosen by
-the same scores in the same way; and the member's own ops, shuffled over the choices.
-All are trained equally, from the supernet's weights or from scratch, on a part of the
-training set and looked at on its held-out tenth; the test set is not looked at. Results
-are kept, so that the command goes on where it was.
+the same scores in the same way; and the member's own ops in another order, where one
+keeps the limit. All are trained equally, from the supernet's weights or from scratch,
+on a part of the training set, and compared on the test set, by which nothing was
+chosen. Results are kept, so that the command goes on where it was.
 """
 
+import hashlib
 import json
 import random
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,6 @@ from typing import Any
 import click
 import numpy as np
 from options import runs_argument
-from ranks import without_test
 
 from tfnas.data.batches import in_order
 from tfnas.data.dataset import Dataset
@@ -53,9 +54,11 @@ def shuffles(member: Architecture, rng: random.Random) -> Iterator[Architecture]
     for _ in range(TRIES):
         rng.shuffle(indices)
         try:
-            yield Architecture(member.space, tuple(indices))
+            found = Architecture(member.space, tuple(indices))
         except SettingsError:
             continue
+        if found != member:
+            yield found
 
 
 def best_of(
@@ -68,6 +71,8 @@ def best_of(
             found.setdefault(network)
         if len(found) == RIVALS:
             break
+    if len(found) < RIVALS:
+        click.echo(f"{limit:g} ms: {len(found)} random networks alone", err=True)
     return max(found, key=selector.score.fully, default=None)
 
 
@@ -95,9 +100,10 @@ def compare(
     """One row for each limit; rows that were kept are read."""
     selector = Selector(run)
     start = None if from_scratch else named_weights(selector.search.supernet)
-    data = without_test(selector.data, images)
+    data = part_of(selector.data, images)
     config, rng = TrainConfig(epochs=epochs), random.Random(0)
-    kept = run.path / f"rivals-{limits}-{images}-{epochs}-{from_scratch}.jsonl"
+    facts = f"{limits}-{images}-{epochs}-{from_scratch}-{weights_of(run)}"
+    kept = run.path / f"rivals-{facts}.jsonl"
     lines = kept.read_text().splitlines() if kept.exists() else []
     rows = [json.loads(line) for line in lines]
     for number, limit in enumerate(limits_over(selector.table, limits)):
@@ -111,6 +117,17 @@ def compare(
         kept.write_text("\n".join(map(json.dumps, rows)) + "\n")
         print(json.dumps(row), flush=True)
     return rows
+
+
+def part_of(data: Dataset, images: int) -> Dataset:
+    """Some of the training images, and the whole test set."""
+    some = np.random.default_rng(0).permutation(len(data.x_train))[:images]
+    return replace(data, x_train=data.x_train[some], y_train=data.y_train[some])
+
+
+def weights_of(run: Run) -> str:
+    """What tells the weights of a run from those of another in its place."""
+    return hashlib.sha256(run.supernet.read_bytes()).hexdigest()[:8]
 
 
 def trained(who: Architecture, data: Dataset, config: TrainConfig, start: Any) -> float:

@@ -107,7 +107,7 @@ def peak_mib(kind: str, arguments: list[str]) -> float:
 
 @click.command()
 @click.option(
-    "--table", "path", help="Table of a space; the default one is measured if absent."
+    "--table", "path", help="Table of a space; that of cells is measured if absent."
 )
 @click.option("--steps", default=15, show_default=True, help="Timed steps of each.")
 @click.option("--batch-size", default=64, show_default=True, help="Images a step.")
