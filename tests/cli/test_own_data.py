@@ -154,6 +154,21 @@ def test_a_run_goes_on_with_what_it_skipped(inside):
     assert "Warning: 1 of 120 images" in resumed.stderr
 
 
+def test_a_search_does_not_go_on_with_an_image_more_and_an_export_says_so(inside):
+    more = Path("icons/icon 3/more.png")
+    more.write_bytes(Path("icons/icon 3/0.png").read_bytes())
+    asked = ("export", "--budget", "0.2,0.5,0.3", "--epochs", 0, "--quantize", "int8")
+    try:
+        refused = run("search", "--resume", "--run", "icons-cpu")
+        exported = succeed(*asked)
+    finally:
+        more.unlink()
+
+    assert refused.exit_code == 2
+    assert "icons-cpu began with other images" in refused.stderr
+    assert "Warning: these images are not those of the search" in exported.stderr
+
+
 def test_another_damaged_folder_is_exported_when_told(inside):
     export = ("export", "--budget", "0.5,0.3,0.2", "--data", "icons", "--epochs", 0)
 

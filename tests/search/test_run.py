@@ -60,6 +60,15 @@ def test_a_run_of_another_version_is_refused(tmp_path):
         run.load_config()
 
 
+def test_other_images_than_those_of_the_search_are_refused(tmp_path):
+    run = Run(tmp_path / "pets")
+    run.create(CONFIG, stand_in_table(TINY), "1234abcd")
+
+    run.require_images("1234abcd")
+    with pytest.raises(RunError, match="pets began with other images: some were added"):
+        run.require_images("12345678")
+
+
 @pytest.mark.parametrize("name", ["../elsewhere", "/tmp", "..", "a/b"])
 def test_a_new_run_stays_in_its_folder(tmp_path, name):
     with pytest.raises(RunError, match="a new run has a plain name"):

@@ -16,6 +16,7 @@ from tfnas.search.run import Run
 from tfnas.search.search import Search, make_search
 from tfnas.spaces.architecture import Architecture
 from tfnas.spaces.simplex import Point
+from tfnas.support.progress import say
 
 
 class Selector:
@@ -46,7 +47,13 @@ class Selector:
     @cached_property
     def data(self) -> Dataset:
         """What the search was given."""
-        return load_source(self.source, self.search.space.input_shape)
+        data = load_source(self.source, self.search.space.input_shape)
+        if not self.run.knows(data.fingerprint):
+            say(
+                "Warning: these images are not those of the search, which may have "
+                "been trained on some that score its members now"
+            )
+        return data
 
     @cached_property
     def score(self) -> Scorer:

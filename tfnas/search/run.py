@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import tomli_w
 
@@ -107,12 +108,13 @@ class Run:
         """Folder with one folder per exported member."""
         return self.path / "export"
 
-    def create(self, config: SearchConfig, table: LatencyTable) -> None:
-        """Write the settings and the table."""
+    def create(
+        self, config: SearchConfig, table: LatencyTable, images: str = ""
+    ) -> None:
+        """Write the settings, the table, and the fingerprint of the images."""
         write_table(self.table, table)
-        write_text(
-            self.settings, tomli_w.dumps({"schema": SCHEMA, "search": asdict(config)})
-        )
+        values = {"schema": SCHEMA, "images": images, "search": asdict(config)}
+        write_text(self.settings, tomli_w.dumps(values))
 
     def clear(self) -> None:
         """Remove what an earlier search and its exports left here."""
@@ -130,6 +132,26 @@ class Run:
         Raises:
             RunError: If the folder holds no run of this version.
         """
+        return SearchConfig.from_dict(self._values()["search"])
+
+    def knows(self, images: str) -> bool:
+        """Whether a dataset of a fingerprint is the one that was searched with."""
+        return self._values().get("images") in (None, "", images)
+
+    def require_images(self, images: str) -> None:
+        """Refuse to go on with other images: no order and no split would be the same.
+
+        Raises:
+            RunError: If a dataset of this fingerprint is another.
+        """
+        if not self.knows(images):
+            raise RunError(
+                f"{self.path} began with other images: some were added, removed or "
+                "changed since. Give back the old ones, or search again with "
+                f"--overwrite --run {self.path.name}."
+            )
+
+    def _values(self) -> dict[str, Any]:
         try:
             values = tomllib.loads(self.settings.read_text(encoding="utf-8"))
         except OSError as error:
@@ -145,7 +167,7 @@ class Run:
                 f"{values.get('schema')}, needed {SCHEMA}). Search again with "
                 f"--overwrite --run {self.path.name}."
             )
-        return SearchConfig.from_dict(values["search"])
+        return values
 
     def load_table(self) -> LatencyTable:
         """The table it was searched with."""

@@ -44,7 +44,8 @@ def run_search(
         overwrite: Begin again where the run has been searched.
 
     Raises:
-        RunError: If another search writes to the same folder.
+        RunError: If another search writes to the same folder, or the images are not
+            those that it began with.
         DataError: If images or classes do not fit the space.
         SearchError: If a loss becomes infinite or no number.
         KeyboardInterrupt: After Ctrl-C, when everything is saved.
@@ -63,7 +64,9 @@ def run_search(
         state = State() if overwrite or not chief else run.load_state()
         if chief and not state.begun:
             run.clear()
-            run.create(config, table)
+            run.create(config, table, data.fingerprint)
+        elif chief:
+            run.require_images(data.fingerprint)
         epochs, steps = agree(strategy, [state.epochs, state.steps])
         if epochs + steps:
             state = state if chief else State(epochs, steps)
