@@ -52,7 +52,7 @@ class SearchConfig(Settings):
 
     data: str = "fashion_mnist"
     skip_bad_images: bool = False
-    epochs: int = within(6, low=1)
+    epochs: int = within(18, low=1)
     batch_size: int = within(64, low=1)
     weight_lr: float = 0.05
     weight_decay: float = 3e-4

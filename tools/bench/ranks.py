@@ -1,8 +1,9 @@
 """Whether scores with the supernet's weights rank networks as their training does.
 
-Random networks of a space, drawn as the calibration draws them, or members of the first
-run's family, are trained from scratch on a part of the training set, all equally and
-each several times, and looked at on its held-out tenth; the test set is not looked at.
+Networks of a space are trained from scratch on a part of the training set, all equally
+and each several times, and looked at on its held-out tenth; the test set is not looked
+at. They are random ones, drawn as the calibration draws them, most of which are deep;
+random ones of every depth alike; or members of the first run's family.
 Against the mean stand a run's own scores of them, with its supernet's weights, on 1,000
 of the images that it held out and on all of them. How well two trainings rank them
 alike says what could be reached. What was trained is kept: the command goes on where it
@@ -57,10 +58,28 @@ def networks(search: Search, count: int) -> list[Architecture]:
     return [*found]
 
 
+def of_every_depth(search: Search, count: int) -> list[Architecture]:
+    """Distinct random networks whose share of empty blocks is drawn evenly."""
+    space, rng, found = search.space, random.Random(0), dict[Architecture, None]()
+    empty = [space.op(op).chain is None for op in space.ops]
+    while len(found) < count:
+        share, indices = rng.random(), []
+        for row in space.allowed:
+            skips = [m for m, fits in enumerate(row) if fits and empty[m]]
+            others = [m for m, fits in enumerate(row) if fits and not empty[m]]
+            skipped = not others or (skips and rng.random() < share)
+            indices.append(rng.choice(skips if skipped else others))
+        found.setdefault(Architecture(space, tuple(indices)))
+    return [*found]
+
+
 def of_family(search: Search, count: int) -> list[Architecture]:
     """Distinct members over the simplex and all strengths, the same every time."""
     found = sweep(search.space, search.alphas, search.config, POINTS)
     return random.Random(0).sample([*found], count)
+
+
+DRAWN = {"random": networks, "depths": of_every_depth, "family": of_family}
 
 
 def trained(
@@ -92,7 +111,7 @@ def scorer_of(run: Run, data: Dataset) -> Scorer:
 @click.option("--images", default=12_800, show_default=True, help="To train on.")
 @click.option("--epochs", default=4, show_default=True, help="Passes over them.")
 @click.option("--trainings", default=3, show_default=True, help="Of each network.")
-@click.option("--family", is_flag=True, help="Members of the first of RUNS.")
+@click.option("--of", type=click.Choice([*DRAWN]), default="random", show_default=True)
 @click.option("--kept", type=click.Path(path_type=Path), default="ranks.json")
 def main(
     runs: tuple[Path, ...],
@@ -100,14 +119,13 @@ def main(
     images: int,
     epochs: int,
     trainings: int,
-    family: bool,
+    of: str,
     kept: Path,
 ) -> None:
     """Print the rank correlation for each of RUNS, all of one space."""
     first = Run(runs[0])
     config, table = first.load_config(), first.load_table()
-    search = load_search(first) if family else make_search(config, table, steps=1)
-    members = (of_family if family else networks)(search, count)
+    members = DRAWN[of](load_search(first), count)
     data = load_source(config.source, table.space.input_shape)
     part = without_test(data, images)
     recipes = [TrainConfig(epochs=epochs, seed=seed) for seed in range(trainings)]
