@@ -178,7 +178,7 @@ def test_a_point_off_the_simplex_and_a_strength_not_searched_are_refused():
 
     with pytest.raises(SettingsError, match=r"sums to 1\.5"):
         search.derive((0.5, 0.5, 0.5))
-    with pytest.raises(SettingsError, match=r"101: take one of the 0\.03 to 100 that"):
+    with pytest.raises(SettingsError, match=r"101: take one of the 0\.01 to 100 that"):
         search.derive((0.3, 0.3, 0.4), strength=101)
 
 
@@ -187,7 +187,7 @@ def test_a_member_is_that_of_its_strength():
     references = np.zeros(search.hypernetwork.references.shape, np.float32)
     references[:, 0, 2::3], references[:, -1, 1::3] = 1.0, 1.0
     search.hypernetwork.references.assign(references)
-    ends = (0.03, 100)
+    ends = (0.01, 100)
 
     accurate, cheap = (search.derive(point, strength=strength) for strength in ends)
 

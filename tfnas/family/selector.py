@@ -16,7 +16,6 @@ from tfnas.search.run import Run
 from tfnas.search.search import Search, make_search
 from tfnas.spaces.architecture import Architecture
 from tfnas.spaces.simplex import Point
-from tfnas.support.progress import say
 
 
 class Selector:
@@ -48,11 +47,7 @@ class Selector:
     def data(self) -> Dataset:
         """What the search was given."""
         data = load_source(self.source, self.search.space.input_shape)
-        if not self.run.knows(data.fingerprint):
-            say(
-                "Warning: these images are not those of the search, which may have "
-                "been trained on some that score its members now"
-            )
+        self.run.check_images(data.fingerprint)
         return data
 
     @cached_property

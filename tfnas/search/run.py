@@ -16,6 +16,7 @@ from tfnas.latency.table import LatencyTable
 from tfnas.latency.table_file import read_table, write_table
 from tfnas.search.settings import SearchConfig
 from tfnas.support.files import read_json, slug, write_json, write_text
+from tfnas.support.progress import say
 
 SCHEMA = 9
 # Files that hold what was read out of one checkpoint.
@@ -134,22 +135,27 @@ class Run:
         """
         return SearchConfig.from_dict(self._values()["search"])
 
-    def knows(self, images: str) -> bool:
-        """Whether a dataset of a fingerprint is the one that was searched with."""
-        return self._values().get("images") in (None, "", images)
+    def check_images(self, images: str, *, goes_on: bool = False) -> None:
+        """Warn of other images than those of the search, or refuse to go on with them.
 
-    def require_images(self, images: str) -> None:
-        """Refuse to go on with other images: no order and no split would be the same.
+        Args:
+            images: Fingerprint of the dataset.
+            goes_on: Whether it is to be searched on: no split would be the same.
 
         Raises:
-            RunError: If a dataset of this fingerprint is another.
+            RunError: If they are others, and the search shall go on.
         """
-        if not self.knows(images):
+        if self._values().get("images") in (None, "", images):
+            return
+        if goes_on:
             raise RunError(
-                f"{self.path} began with other images: some were added, removed or "
-                "changed since. Give back the old ones, or search again with "
-                f"--overwrite --run {self.path.name}."
+                f"{self.path} began with other images. Give them back, or search "
+                f"again with --overwrite --run {self.path.name}."
             )
+        say(
+            "Warning: these images are not those of the search, which may have been "
+            "trained on some that score its members now"
+        )
 
     def _values(self) -> dict[str, Any]:
         try:
@@ -188,10 +194,7 @@ class Run:
             raise RunError(f"{self.state} is no state of a run: {error}") from error
 
     def save_state(self, state: State, keep: int) -> None:
-        """Note that a checkpoint is complete, and drop all but the newest `keep`.
-
-        What was read out of an earlier one goes too.
-        """
+        """Note a whole checkpoint; keep `keep`, and nothing that older ones gave."""
         for path in self.path.glob(_READ_OUT):
             path.unlink()
         write_json(self.state, asdict(state))
@@ -272,8 +275,7 @@ def new_run(
     Args:
         root: Folder of all runs.
         name: Its name.
-        default: Its name where None is given: made fit for a folder, and numbered where
-            it is taken.
+        default: Its name where None is given; numbered where it is taken.
         overwrite: Whether a run of that name may be replaced.
 
     Raises:

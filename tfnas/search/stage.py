@@ -66,7 +66,7 @@ def run_search(
             run.clear()
             run.create(config, table, data.fingerprint)
         elif chief:
-            run.require_images(data.fingerprint)
+            run.check_images(data.fingerprint, goes_on=True)
         epochs, steps = agree(strategy, [state.epochs, state.steps])
         if epochs + steps:
             state = state if chief else State(epochs, steps)
