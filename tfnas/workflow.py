@@ -90,13 +90,15 @@ def gather(inputs: Inputs) -> Task:
 
 def _named_table(inputs: Inputs, path: Path) -> "LatencyTable":
     """The table, which must be of the space and the shape that are named."""
-    name, shape = inputs.space, inputs.input_shape
-    named = read_space(name, input_shape=shape) if name else None
+    name, shape, named = inputs.space, inputs.input_shape, None
+    if name and not is_for_any_images(name):
+        named = read_space(name, input_shape=shape)
     table = read_table(path, named=named)
     known = table.space
-    if named and is_for_any_images(name):
-        shape_of, classes = known.input_shape, known.num_classes
-        named = read_space(name, input_shape=shape_of, num_classes=classes)
+    if name and named is None:
+        named = read_space(
+            name, input_shape=known.input_shape, num_classes=known.num_classes
+        )
     if named:
         table.require(named)
     if shape not in (None, known.input_shape):

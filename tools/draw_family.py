@@ -14,6 +14,7 @@ from tfnas.family.selector import load_search
 from tfnas.search.run import Run
 from tfnas.spaces.architecture import Architecture
 from tfnas.spaces.simplex import grid
+from tfnas.support.units import ms_text
 
 COLOURS = ("#3b7dd8", "#4caf7d", "#d8743b")
 SIDE, TOP, LEFT, STEPS = 320.0, 50.0, 110.0, 14
@@ -57,7 +58,7 @@ def main(run: Path, output: Path) -> None:
         size = 2 + 7 * math.log(time / min(times)) / math.log(max(times) / min(times))
         dots.append(
             f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{size:.1f}" fill="{COLOURS[most]}">'
-            f"<title>{time:.3f} ms</title></circle>"
+            f"<title>{ms_text(time)} ms</title></circle>"
         )
     corners = [
         label(LEFT, TOP + HEIGHT + 28, f"{axes[0]} dear"),
@@ -69,9 +70,8 @@ def main(run: Path, output: Path) -> None:
         + label(588, 95 + 30 * index, f"mostly {axis}", "start")
         for index, (axis, colour) in enumerate(zip(axes, COLOURS, strict=True))
     ]
-    legend.append(
-        label(562, 200, f"size: {min(times):.3f} to {max(times):.3f} ms", "start")
-    )
+    span = f"size: {ms_text(min(times))} to {ms_text(max(times))} ms"
+    legend.append(label(562, 200, span, "start"))
     legend.append(label(562, 230, f"{len(set(members))} networks, one search", "start"))
     body = "\n".join([*dots, *corners, *legend])
     output.parent.mkdir(parents=True, exist_ok=True)

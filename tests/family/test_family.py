@@ -8,8 +8,15 @@ from stand_ins import (
     stand_in_table,
 )
 
-from tfnas.errors import RunError, SettingsError
-from tfnas.family.family import Family, find_family, front, logits_for, member_at
+from tfnas.errors import RunError, SettingsError, TfnasError
+from tfnas.family.family import (
+    Family,
+    find_family,
+    front,
+    kept_family,
+    logits_for,
+    member_at,
+)
 from tfnas.latency.row import Row
 from tfnas.spaces.simplex import Point
 from tfnas.targets.measurement import UNUSABLE
@@ -37,6 +44,19 @@ def test_a_family_comes_back_from_its_file(tmp_path):
     path.write_text("{}")
     with pytest.raises(RunError, match="is damaged"):
         Family.load(path, family.table)
+
+
+def test_more_members_than_there_are_are_all_of_them(tmp_path):
+    family, path = pools_and_convolutions(), tmp_path / "family.json"
+    family.save(path)
+    members = len(family.members)
+
+    assert len(family.scores) == members
+    for scored in (None, members, members + 1):
+        kept = kept_family(path, family.table, None, scored)
+        assert kept.scores == family.scores
+    with pytest.raises(TfnasError, match=r"family\.json exists"):
+        kept_family(path, family.table, None, members - 1)
 
 
 def test_ops_that_another_device_bars_are_taken_by_no_member():

@@ -60,7 +60,9 @@ def test_a_run_of_another_version_is_refused(tmp_path):
         run.load_config()
 
 
-def test_other_images_than_those_of_the_search_are_refused(tmp_path):
+def test_a_search_does_not_go_on_with_other_images_and_readers_are_warned(
+    tmp_path, capsys
+):
     run = Run(tmp_path / "pets")
     run.create(CONFIG, stand_in_table(TINY), "1234abcd")
 
@@ -69,6 +71,12 @@ def test_other_images_than_those_of_the_search_are_refused(tmp_path):
         RunError, match=r"pets began with other images\. Give them back"
     ):
         run.check_images("12345678", goes_on=True)
+    run.check_images("1234abcd")
+    assert not capsys.readouterr().err
+    run.check_images("12345678")
+    assert (
+        "Warning: these images are not those of the search" in capsys.readouterr().err
+    )
 
 
 @pytest.mark.parametrize("name", ["../elsewhere", "/tmp", "..", "a/b"])

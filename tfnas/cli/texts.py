@@ -5,12 +5,10 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any
 
-from tfnas.deploy.card import limits_text, sentence
+from tfnas.deploy.card import limits_text, predicted_text, sentence
 from tfnas.latency.compare import Comparison
 from tfnas.latency.table import LatencyTable
-from tfnas.support.units import interval_text, ms_text
-
-_PREDICTED = ("latency", "low", "high")
+from tfnas.support.units import ms_text
 
 
 def member_line(facts: Mapping[str, Any]) -> str:
@@ -20,10 +18,9 @@ def member_line(facts: Mapping[str, Any]) -> str:
         budget += f" at strength {facts['strength']:.3g}"
     wanted = f"{limits_text(facts)} by {budget}" if facts["limits"] else budget
     counts = ", ".join(f"{count} {op}" for op, count in facts["op_counts"].items())
-    predicted = interval_text(*(facts[f"predicted_{name}_ms"] for name in _PREDICTED))
     return (
         f"{wanted}: {counts}; {facts['params']:,} parameters "
-        f"({facts['op_params']:,} in ops); {predicted}\n"
+        f"({facts['op_params']:,} in ops); {predicted_text(facts)}\n"
         f"  {facts['budget_means']}"
     )
 
@@ -48,7 +45,8 @@ def front_text(found: Mapping[str, Any]) -> str:
     for row in found["front"]:
         ram = "-" if row["arena_bytes"] is None else f"{row['arena_bytes']:,}"
         counts = ", ".join(f"{n} {op}" for op, n in row["op_counts"].items() if n)
-        ms, low, high = (ms_text(row[f"predicted_{name}_ms"]) for name in _PREDICTED)
+        names = ("latency", "low", "high")
+        ms, low, high = (ms_text(row[f"predicted_{name}_ms"]) for name in names)
         lines.append(
             f"{row['score']:6.1%} {ms:>8} {low:>7} {high:>7} "
             f"{row['params']:9,} {row['size_bytes']:9,} {ram:>9}  {counts}"

@@ -15,8 +15,6 @@ def card_text(card: Mapping[str, Any]) -> str:
     memory = "not known (pip install 'tfnas[micro]')"
     if (arena := card["arena_bytes"]) is not None:
         memory = f"{arena:,} bytes for activations, by {card['arena_by']}"
-    names = (f"predicted_{name}_ms" for name in ("latency", "low", "high"))
-    predicted = interval_text(*(card[name] for name in names))
     rows = {
         "Budget": f"{_shares(card)} ({card['budget_means']})",
         "Strength": f"{card['strength']:g}",
@@ -29,7 +27,7 @@ def card_text(card: Mapping[str, Any]) -> str:
         "Quantization": f"{card['precision']}, {card['quantization']}",
         "Float accuracy": f"{card['float_accuracy']:.2%}",
         f"{card['precision'].capitalize()} accuracy": f"{card['tflite_accuracy']:.2%}",
-        "Predicted latency of int8": f"{predicted}; of such networks "
+        "Predicted latency of int8": f"{predicted_text(card)}; of such networks "
         f"{card['predicted_beyond']:.1%} are beyond either end",
         "Measured latency": _measured(card),
         "Target": f"{card['target']} ({card['table_kind']})",
@@ -57,6 +55,12 @@ def _measured(card: Mapping[str, Any]) -> str:
 
 def _shares(card: Mapping[str, Any]) -> str:
     return ", ".join(f"{op} {share:.3g}" for op, share in card["budget"].items())
+
+
+def predicted_text(card: Mapping[str, Any]) -> str:
+    """Predicted milliseconds with their interval."""
+    low, high = card["predicted_low_ms"], card["predicted_high_ms"]
+    return interval_text(card["predicted_latency_ms"], low, high)
 
 
 def limits_text(card: Mapping[str, Any]) -> str:

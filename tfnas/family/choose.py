@@ -15,7 +15,6 @@ from tfnas.networks.counts import count_params
 from tfnas.spaces.architecture import Architecture
 from tfnas.spaces.simplex import Point
 from tfnas.support.progress import bar
-from tfnas.support.units import interval_text
 
 # So many members just within the limits, and so many just beyond them, are looked at.
 _NEAR = 8
@@ -157,9 +156,7 @@ def _most_bytes(
 
 def _impossible(goal: Architecture, table: LatencyTable, limits: Limits) -> str:
     asked = ", ".join(f"{name} {value:,g}" for name, value in limits.given.items())
-    needed = table.predict(goal)
-    took = interval_text(needed.latency_ms, needed.low_ms, needed.high_ms)
     return (
-        f"No network keeps {asked}. The fastest needs {took} and "
+        f"No network keeps {asked}. The fastest needs {table.predict(goal)} and "
         f"{count_params(goal):,} parameters."
     )

@@ -1,6 +1,6 @@
 """What a member must keep: milliseconds, parameters, bytes of flash and of RAM."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -9,11 +9,14 @@ from tfnas.spaces.simplex import Point
 from tfnas.support.units import ms_text
 
 # Of each limit: the fact of a card that must not be above it, and how it is shown.
-_FACTS = {
-    "latency_ms": ("predicted_high_ms", "{} ms (the upper end of the interval)"),
-    "params": ("params", "{:,.0f} parameters"),
-    "size_bytes": ("size_bytes", "{:,.0f} bytes of flash"),
-    "arena_bytes": ("arena_bytes", "{:,.0f} bytes of RAM"),
+_FACTS: dict[str, tuple[str, Callable[[float], str]]] = {
+    "latency_ms": (
+        "predicted_high_ms",
+        lambda ms: f"{ms_text(ms)} ms (the upper end of the interval)",
+    ),
+    "params": ("params", "{:,.0f} parameters".format),
+    "size_bytes": ("size_bytes", "{:,.0f} bytes of flash".format),
+    "arena_bytes": ("arena_bytes", "{:,.0f} bytes of RAM".format),
 }
 
 
@@ -57,9 +60,8 @@ class Limits:
                     f"A limit on {name} needs something that tells it: "
                     "pip install 'tfnas[micro]', or a table of an Ethos-U"
                 )
-            if fact in facts and (value := facts[fact]) > limit:
-                told = shown.format(ms_text(value) if fact.endswith("_ms") else value)
-                found.append(f"{told}, allowed are {limit:,g}")
+            if fact in facts and facts[fact] > limit:
+                found.append(f"{shown(facts[fact])}, allowed are {limit:,g}")
         return found
 
     def usage(self, facts: Mapping[str, Any]) -> float:

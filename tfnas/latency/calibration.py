@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfnas.errors import TableError
+from tfnas.support.units import interval_text
 
 BEYOND = 0.05  # the share above the upper end of an interval, and below the lower
 ENOUGH = 19  # held-out networks, of which an end leaves that share: 1 / (19 + 1)
@@ -34,6 +35,9 @@ class Prediction:
     latency_ms: float
     low_ms: float
     high_ms: float
+
+    def __str__(self) -> str:
+        return interval_text(self.latency_ms, self.low_ms, self.high_ms)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,6 @@ from tfnas.search.settings import SearchConfig
 from tfnas.spaces.architecture import Architecture
 from tfnas.spaces.simplex import Point, grid
 from tfnas.spaces.space import Space
-from tfnas.support.units import interval_text
 
 # Points of the simplex that a sweep looks at, where nothing else is asked for.
 POINTS = 2000
@@ -166,7 +165,6 @@ def largest_within(
     if not ranked:
         raise LimitError("The family has no member: `none` cuts every path.")
     if not within:
-        fastest = table.predict(ranked[0])
-        needed = interval_text(fastest.latency_ms, fastest.low_ms, fastest.high_ms)
+        needed = table.predict(ranked[0])
         raise LimitError(f"No member keeps {most_ms:g} ms: the fastest needs {needed}.")
     return within[-1]

@@ -3,11 +3,11 @@
 Networks of a space are trained from scratch on a part of the training set, all equally
 and each several times, and looked at on its held-out tenth; the test set is not looked
 at. They are random ones, drawn as the calibration draws them, most of which are deep;
-random ones of every depth alike; or members of the first run's family.
-Against the mean stand a run's own scores of them, with its supernet's weights, on 1,000
-of the images that it held out and on all of them. How well two trainings rank them
-alike says what could be reached. What was trained is kept: the command goes on where it
-was.
+random ones of every depth alike; or members of the first run's family. Against the mean
+stand a run's own scores of them, with its supernet's weights, on 1,000 of the images
+that it held out and on all of them; a run of seed 0 holds out the same tenth. How well
+two trainings rank networks alike says what could be reached. What was trained is kept:
+the command goes on where it was.
 """
 
 import json
@@ -111,7 +111,7 @@ def scorer_of(run: Run, data: Dataset) -> Scorer:
 @click.option("--images", default=12_800, show_default=True, help="To train on.")
 @click.option("--epochs", default=4, show_default=True, help="Passes over them.")
 @click.option("--trainings", default=3, show_default=True, help="Of each network.")
-@click.option("--of", type=click.Choice([*DRAWN]), default="random", show_default=True)
+@click.option("--of", type=click.Choice([*DRAWN]), default="random", help="Networks.")
 @click.option("--kept", type=click.Path(path_type=Path), default="ranks.json")
 def main(
     runs: tuple[Path, ...],
