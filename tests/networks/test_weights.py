@@ -20,7 +20,7 @@ CHAIN = ChainSpace(
     stem=8,
     stages=((8, 3, 1), (12, 3, 2)),
     head=16,
-    ops=("skip", "plain_3x3", "conv_3x3", "ir_k3_e3"),
+    ops=("skip", "plain_3x3", "conv_3x3", "ir_k3_e3", "plain_sep_3x3"),
 )
 
 
@@ -29,8 +29,9 @@ CHAIN = ChainSpace(
     [
         Architecture(SPACE, (0, 1, 2, 2, 1, 1, 2, 0, 2, 2)),
         Architecture(CHAIN, (2, 0, 3, 1, 2, 0)),  # sums, none after plain blocks
+        Architecture(CHAIN, (1, 4, 0, 1, 4, 1)),  # branches where shapes stay
     ],
-    ids=["cells", "chain"],
+    ids=["cells", "chain", "branches"],
 )
 @pytest.mark.parametrize("mode", ["soft", "sampled"])
 def test_a_member_with_the_supernets_weights_computes_what_the_supernet_does(
@@ -39,7 +40,7 @@ def test_a_member_with_the_supernets_weights_computes_what_the_supernet_does(
     keras.utils.set_random_seed(0)
     space = member.space
     supernet = build_supernet(space, mode)
-    model = build(member)
+    model = build(member, layers=fast_layers, branches=True)
     inherit(model, named_weights(supernet), member)
 
     gamma = np.eye(len(space.ops), dtype="float32")[list(member.indices)]

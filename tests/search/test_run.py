@@ -55,7 +55,7 @@ def test_a_run_of_another_version_is_refused(tmp_path):
     run.settings.write_text("schema = 0\n")
 
     with pytest.raises(
-        RunError, match=r"another version of tfnas \(schema 0, needed 9"
+        RunError, match=r"another version of tfnas \(schema 0, needed 10"
     ):
         run.load_config()
 

@@ -113,6 +113,31 @@ def test_an_op_is_free_where_it_leaves_nothing_behind(op, free_at, costs_at):
     assert costs_at is None or not is_free(costs_at)
 
 
+def test_with_branches_inputs_are_added_before_each_activation():
+    doubled, norm, relu = (lambda x: 2 * x), (lambda x: x + 1), (lambda x: min(x, 6))
+
+    chain = [doubled, norm, relu, doubled, norm, relu]
+
+    # 2 * 0.5 + 1 + 0.5 = 2.5, then 2 * 2.5 + 1 + 2.5 = 8.5
+    assert run(chain, 0.5, branches=True) == 6
+    assert run(chain[:3], 0.5, branches=True) == 2.5
+    assert run(chain[:3], 0.5) == 2
+
+
+@pytest.mark.parametrize(
+    ("op", "channels", "stride", "has"),
+    [
+        ("plain_3x3", 4, 1, True),
+        ("plain_sep_3x3", 4, 1, True),
+        ("plain_3x3", 6, 1, False),
+        ("plain_3x3", 4, 2, False),
+        ("conv_3x3", 4, 1, False),
+    ],
+)
+def test_plain_ops_have_branches_where_the_shape_stays(op, channels, stride, has):
+    assert find_op(op).has_branches(Slot(0, "x", 8, 8, 4, channels, stride)) == has
+
+
 def test_an_unknown_op_is_refused_with_the_nearest_name():
     with pytest.raises(SettingsError, match=r"'ir_k3_e9'\. Did you mean 'ir_k3_e"):
         find_op("ir_k3_e9")

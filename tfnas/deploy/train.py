@@ -17,7 +17,8 @@ from tfnas.networks.build import build
 from tfnas.networks.evaluate import settle
 from tfnas.networks.fast_layers import fast_layers
 from tfnas.networks.fit import training_progress
-from tfnas.networks.weights import Weights, inherit
+from tfnas.networks.fold import inherit_folded
+from tfnas.networks.weights import Weights
 from tfnas.spaces.architecture import Architecture
 from tfnas.support.files import read_json, replace_file, write_json
 
@@ -50,7 +51,10 @@ def train_member(
     """
     make, start = partial(build, architecture), None
     if weights is not None:
-        start = partial(inherit, weights=weights, architecture=architecture)
+        seen = _recalibration_batches(data, config)
+        start = partial(
+            inherit_folded, weights=weights, architecture=architecture, batches=seen
+        )
     return train_network(make, data, config, start=start, callbacks=callbacks)
 
 

@@ -13,7 +13,11 @@ from tfnas.spaces.space import Space
 
 
 def build(
-    architecture: Architecture, *, layers: Any = keras.layers, model: Any = keras.Model
+    architecture: Architecture,
+    *,
+    layers: Any = keras.layers,
+    model: Any = keras.Model,
+    branches: bool = False,
 ) -> Any:
     """Make the network of an architecture from standard layers, freshly initialized.
 
@@ -23,6 +27,7 @@ def build(
         architecture: One op for every choice.
         layers: Module the layers come from.
         model: The class of models that goes with them.
+        branches: Whether ops have their branches of identity, as in the supernet.
 
     Returns:
         Model from images, shape `(batch, height, width, channels)`, pixels in 0..1, to
@@ -34,7 +39,8 @@ def build(
         op = space.op(ops[slot.choice])
         if op.chain is None:
             return None
-        y = run(op.chain(layers, slot, f"{slot.name}_{op.name}"), x)
+        chain = op.chain(layers, slot, f"{slot.name}_{op.name}")
+        y = run(chain, x, branches=branches and op.has_branches(slot))
         summed = space.adds(slot, ops[slot.choice])
         return layers.Add(name=f"{slot.name}_sum")([x, y]) if summed else y
 

@@ -37,7 +37,7 @@ def score_member(
     Returns:
         Mean cross-entropy and accuracy.
     """
-    model = build(architecture, layers=fast_layers)
+    model = build(architecture, layers=fast_layers, branches=True)
     inherit(model, weights, architecture)
     recalibrate(model, seen)
     logits, y = _logits(_as_graph(model), held_out)

@@ -78,7 +78,9 @@ class MixedOp(keras.layers.Layer):
         shape = replace(self.slot, choice=0, name="")
         policy = keras.config.dtype_policy().name
         key = (tuple(self.ops), tuple(self.added), shape, self.mode, policy)
-        traced = _traced(self.candidates, self.added, self.slot, self.mode)
+        candidates = zip(self.ops, self.candidates, self.added, strict=True)
+        runs = [partial(_run, *candidate, self.slot) for candidate in candidates]
+        traced = _traced(runs, _weights(self.candidates), self.mode)
         self._traced = _TRACED.setdefault(key, traced)
 
     def call(self, x: Any, gamma: Any, training: bool = False) -> Any:
@@ -121,25 +123,27 @@ def _weights(candidates: list[Any]) -> list[Any]:
     return [weight for layer in chains for weight in layer.trainable_variables]
 
 
-def _traced(candidates: list[Any], added: list[bool], slot: Slot, mode: str) -> Traced:
+def _traced(
+    runs: Sequence[Callable[[Any], Any]], variables: list[Any], mode: str
+) -> Traced:
     """The graph of slots of one shape, made of the candidates of the first of them."""
-    variables = _weights(candidates)
 
     def mix(x: Any, row: Any, weights: list[Any]) -> Any:
         with keras.StatelessScope(state_mapping=zip(variables, weights, strict=True)):
-            pairs = zip(candidates, added, strict=True)
-            branches = [partial(_run, chain, adds, x, slot) for chain, adds in pairs]
+            calls = [partial(one, x) for one in runs]
             if mode == "sampled":
-                return tf.switch_case(tf.argmax(row, output_type=tf.int32), branches)
-            terms = zip(tf.unstack(row), branches, strict=True)
-            return tf.add_n([tf.cast(w, (y := run()).dtype) * y for w, run in terms])
+                return tf.switch_case(tf.argmax(row, output_type=tf.int32), calls)
+            terms = zip(tf.unstack(row), calls, strict=True)
+            return tf.add_n([tf.cast(w, (y := call()).dtype) * y for w, call in terms])
 
     traced: Traced = tf.function(mix, autograph=False)
     return traced
 
 
-def _run(chain: list[Any] | None, adds: bool, x: Any, slot: Slot) -> Any:
-    if chain is None:
+def _run(op: Op | None, chain: list[Any] | None, adds: bool, slot: Slot, x: Any) -> Any:
+    if op is None or chain is None:
         return x if adds else tf.zeros((tf.shape(x)[0], *slot.output_shape), x.dtype)
-    y = run(chain, x, training=True) if chain else x
+    y = x
+    if chain:
+        y = run(chain, x, branches=op.has_branches(slot), training=True)
     return x + y if adds else y

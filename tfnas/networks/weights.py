@@ -33,8 +33,9 @@ def inherit(model: Any, weights: Weights, architecture: Architecture) -> None:
     of the supernet's: the space says which.
 
     Args:
-        model: What `build` made of the architecture.
-        weights: What `named_weights` returned of a supernet or of a trained member.
+        model: What `build` made of the architecture, with the branches of identity
+            that its layers have there.
+        weights: What `named_weights` returned of a supernet.
         architecture: The member.
 
     Raises:

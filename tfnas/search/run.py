@@ -18,7 +18,7 @@ from tfnas.search.settings import SearchConfig
 from tfnas.support.files import read_json, slug, write_json, write_text
 from tfnas.support.progress import say
 
-SCHEMA = 9
+SCHEMA = 10
 # Files that hold what was read out of one checkpoint.
 _READ_OUT = "family*.json"
 

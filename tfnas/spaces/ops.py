@@ -42,7 +42,8 @@ class Op:
             therefore not stand where they change.
         tflite: Operators that its layers may become, beside those of `DEPLOYABLE`.
         strides: Strides of the slots where it can stand.
-        plain: Whether no chain of blocks adds its input to what it puts out.
+        plain: Whether no chain of blocks adds its input to what it puts out. Its layers
+            are convolution, batch norm and activation, once or several times.
     """
 
     name: str
@@ -63,6 +64,10 @@ class Op:
     def is_free(self, place: Site | Slot) -> bool:
         """Whether it leaves nothing behind in the deployed network."""
         return self.chain is None or (self.is_identity and place.keeps_shape)
+
+    def has_branches(self, place: Site | Slot) -> bool:
+        """Whether it is trained with branches of identity, see `run`."""
+        return self.plain and place.keeps_shape
 
     def runs_once(self, place: Site | Slot) -> bool:
         """Whether equal ones on one input are one op in the deployed network."""
@@ -257,8 +262,18 @@ def find_op(name: str) -> Op:
     return found
 
 
-def run(chain: Chain, x: Any, **kwargs: Any) -> Any:
-    """Apply the layers of a chain one after another."""
-    for layer in chain:
+def run(chain: Chain, x: Any, *, branches: bool = False, **kwargs: Any) -> Any:
+    """Apply the layers of a chain one after another.
+
+    With branches, each convolution's input is added to what its batch norm puts out, as
+    RepVGG is trained (arXiv 2101.03697, section 3): `networks.fold` makes one
+    convolution of the two again.
+    """
+    entered = x
+    for number, layer in enumerate(chain):
+        if branches and number % 3 == 2:
+            x = x + entered
         x = layer(x, **kwargs)
+        if number % 3 == 2:
+            entered = x
     return x
