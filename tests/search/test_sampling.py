@@ -217,15 +217,17 @@ def test_over_all_draws_it_is_the_gradient_of_the_expected_loss():
     np.testing.assert_allclose(got, expected)
 
 
-def test_draws_are_compared_by_the_losses_that_they_are_told():
+def test_draws_are_compared_by_their_losses_on_a_third_of_the_batch():
     gamma = tf.constant([[[1.0, 0.0]], [[0.0, 1.0]]])
     gamma_bar = tf.constant([[0.5, 0.5]])
+    images, classes = tf.constant([1.0, 2, 3, 100]), tf.constant([0.0, 4, 100, 100])
 
-    loss, logits, got = drawn_gradient(
-        lambda one: (one[0, 0] * 3 + 1, one), gamma, gamma_bar
-    )
+    def loss_of(x, y, one):  # a third of four, rounded up, are two
+        return one[0, 0] * tf.reduce_sum(x) + tf.reduce_sum(y), one
 
-    assert float(loss) == (4 + 1) / 2
+    loss, logits, got = drawn_gradient(loss_of, (images, classes), gamma, gamma_bar)
+
+    assert float(loss) == (3 + 4 + 4) / 2
     np.testing.assert_array_equal(logits, gamma[0])
-    expected = score_gradient(tf.constant([4.0, 1.0]), gamma, gamma_bar)
+    expected = score_gradient(tf.constant([7.0, 4.0]), gamma, gamma_bar)
     np.testing.assert_array_equal(got, expected)

@@ -157,7 +157,8 @@ def test_the_hypernetwork_steps_by_loss_where_it_drew_and_by_prices_of_many_draw
         else:
             draws = gumbel((4, 4, 3), [SEED, 8 * STEP + 5])
             runs = [relaxed_ops(alpha, draw, mode)[0] for draw in draws]
-            losses = [task_loss(search, first[1], run) for run in runs]
+            third = [part[: -(-len(part) // 3)] for part in first[1]]
+            losses = [task_loss(search, third, run) for run in runs]
             loss = sum(losses) / 4
             pull = score_gradient(
                 tf.stack(losses), tf.stack(runs), tf.nn.softmax(alpha)

@@ -14,6 +14,10 @@ from tfnas.search.distribute import sum_over_replicas
 from tfnas.search.hypernetwork import NEVER
 from tfnas.search.settings import SearchConfig
 
+# Draws are compared on one in so many images of a batch: at equal time, more draws tell
+# more than more images, which all draws share.
+_PART = 3
+
 
 def gumbel_softmax(logits: Any, temperature: Any, seed: Any) -> Any:
     """Relaxed one-hot draws (Jang 2017, arXiv 1611.01144, eq. 2).
@@ -54,19 +58,24 @@ def score_gradient(losses: Any, gamma: Any, gamma_bar: Any) -> Any:
 
 
 def drawn_gradient(
-    loss_of: Callable[[Any], tuple[Any, Any]], gamma: Any, gamma_bar: Any
+    loss_of: Callable[[Any, Any, Any], tuple[Any, Any]],
+    batch: Sequence[Any],
+    gamma: Any,
+    gamma_bar: Any,
 ) -> tuple[Any, Any, Any]:
     """`score_gradient` of draws whose losses are still to be told.
 
     Args:
-        loss_of: Maps op weights of all choices to a batch's loss and logits.
+        loss_of: Maps images, classes and op weights of all choices to loss and logits.
+        batch: Images and classes, of which the first third is looked at.
         gamma: The draws, shape `(count, num_choices, num_ops)`.
         gamma_bar: Their probabilities, shape `(num_choices, num_ops)`.
 
     Returns:
         Mean loss, logits of the first draw, and the gradient.
     """
-    seen = [loss_of(one) for one in tf.unstack(gamma)]
+    x, y = (values[: -(-tf.shape(values)[0] // _PART)] for values in batch)
+    seen = [loss_of(x, y, one) for one in tf.unstack(gamma)]
     losses = tf.stack([loss for loss, _ in seen])
     gradient = score_gradient(sum_over_replicas(losses), gamma, gamma_bar)
     return tf.reduce_mean(losses), seen[0][1], gradient

@@ -1,7 +1,6 @@
 """The search: weights and hypernetwork take turns, in one `train_step`."""
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 import keras
@@ -138,7 +137,8 @@ class Search(keras.Model):
             gamma = tf.where(turn, self.largest, gamma)
         loss, _ = self._move_weights(train, gamma)
         val_loss, logits, facts = self._second_half(train, val, seeds[3:], warm_up)
-        hits = keras.metrics.sparse_categorical_accuracy(val[1], logits)
+        y = val[1][: ops.shape(logits)[0]]
+        hits = keras.metrics.sparse_categorical_accuracy(y, logits)
         losses = sum_over_replicas({"loss": loss, "val_half_loss": val_loss})
         return {**losses, "accuracy": ops.mean(hits), **facts}
 
@@ -182,7 +182,7 @@ class Search(keras.Model):
         if self.config.mode == "sampled":
             many = tf.tile(alpha[None], (_COMPARED, 1, 1))
             gamma = self.draws.gamma(many, self.temperature, seed)
-            return drawn_gradient(partial(self._loss, *val), gamma, ops.softmax(alpha))
+            return drawn_gradient(self._loss, val, gamma, ops.softmax(alpha))
         with tf.GradientTape() as tape:
             tape.watch(alpha)
             gamma = self.draws.gamma(alpha, self.temperature, seed)
