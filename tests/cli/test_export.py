@@ -113,7 +113,7 @@ def test_budgets_and_limits_combine(inside):
     found = json.loads(succeed("derive", *asked, "--json"))
 
     assert [member["limits"]["latency_ms"] for member in found] == [1000, 2000]
-    assert {member["repaired_choices"] for member in found} == {0}
+    assert {member["changed_choices"] for member in found} == {0}
 
 
 def test_a_family_is_priced_anew_for_another_device(inside):

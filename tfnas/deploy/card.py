@@ -10,8 +10,8 @@ def card_text(card: Mapping[str, Any]) -> str:
     """The card for people, in Markdown."""
     counts = ", ".join(f"{count} {op}" for op, count in card["op_counts"].items())
     limits = limits_text(card)
-    if limits and card["repaired_choices"]:
-        limits += f" ({card['repaired_choices']} choices changed to keep them)"
+    if limits and card["changed_choices"]:
+        limits += f" ({card['changed_choices']} choices changed)"
     memory = "not known (pip install 'tfnas[micro]')"
     if (arena := card["arena_bytes"]) is not None:
         memory = f"{arena:,} bytes for activations, by {card['arena_by']}"

@@ -2,9 +2,9 @@
 
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
 
 from tfnas.errors import LimitError
+from tfnas.family.climb import Scores, climbed
 from tfnas.family.extremes import fastest
 from tfnas.family.family import Family
 from tfnas.family.limits import Limits
@@ -20,16 +20,7 @@ from tfnas.support.progress import bar
 _NEAR = 8
 _BEST = 8
 Check = Callable[[Architecture, Point], None]
-
-
-class Scores(Protocol):
-    """How good members are: a quick look, and one at all images."""
-
-    def __call__(self, member: Architecture) -> float:
-        """Accuracy on few images."""
-
-    def fully(self, member: Architecture) -> float:
-        """Accuracy on all images."""
+Usage = Callable[[Architecture], float]
 
 
 def best_within(
@@ -38,7 +29,8 @@ def best_within(
     """The best member that keeps all limits, as far as the supernet's weights tell.
 
     Compared on all held-out images are the best scored members within the limits, those
-    that come nearest to the limits from within, and those just beyond, repaired.
+    that come nearest to the limits from within, and those just beyond, repaired. The
+    best of them is changed for as long as single changes make it better.
 
     Args:
         family: Members and their prices.
@@ -48,17 +40,25 @@ def best_within(
             is converted, breaks a limit.
 
     Returns:
-        The member, and the point that gave it, or what it was repaired from.
+        The member, and the point that gave it, or what it was made from.
 
     Raises:
         LimitError: If no member keeps the limits; says what the fastest one needs.
     """
     passes, goal = _Checked(check, family.members), fastest(family.table)
-    found = _candidates(family, limits, goal, passes, score)
-    for member in _ranked(found, score):
-        if passes(member):
-            return member, passes.points[member]
-    raise passes.last_error or LimitError(_impossible(goal, family.table, limits))
+    usage = _usage(family, limits, passes)
+    found = _candidates(family, usage, goal, passes, score)
+    start = next(filter(passes, _ranked(found, score)), None)
+    if start is None:
+        raise passes.last_error or LimitError(_impossible(goal, family.table, limits))
+    point = passes.points[start]
+
+    def fits(changed: Architecture) -> bool:
+        passes.points.setdefault(changed, point)
+        return passes(changed)
+
+    best = climbed(start, lambda changed: usage(changed) <= 1, fits, score)
+    return best, passes.points[best]
 
 
 def _ranked(members: Sequence[Architecture], score: Scores) -> list[Architecture]:
@@ -111,19 +111,19 @@ class _Checked:
         return self._known[member]
 
 
+def _usage(family: Family, limits: Limits, passes: _Checked) -> Usage:
+    """What a network uses of the limits; of those on bytes, by what members showed."""
+    usage = usage_of(limits, family.table)
+    if not (limits.size_bytes or limits.arena_bytes):
+        return usage
+    quick = [member for member in family.by_latency if usage(member) <= 1]
+    return usage_of(limits, family.table, _most_bytes(quick, limits, passes))
+
+
 def _candidates(
-    family: Family,
-    limits: Limits,
-    goal: Architecture,
-    passes: _Checked,
-    score: Scores,
+    family: Family, usage: Usage, goal: Architecture, passes: _Checked, score: Scores
 ) -> list[Architecture]:
     """The best scored members that keep the limits, the nearest, and repaired ones."""
-    usage = usage_of(limits, family.table)
-    if limits.size_bytes or limits.arena_bytes:
-        quick = [member for member in family.by_latency if usage(member) <= 1]
-        most = _most_bytes(quick, limits, passes)
-        usage = usage_of(limits, family.table, most)
     used = {member: usage(member) for member in family.by_latency}
     kept = [member for member in used if used[member] <= 1]
     nearest = sorted(kept, key=lambda m: (-used[m], -count_params(m)))

@@ -29,7 +29,8 @@ class Member:
         table: The prices of the device it was chosen for.
         limits: What it was asked to keep.
         by_point: Whether the point was asked for; else the limits alone were.
-        repaired: Choices changed after the point, so that the limits are kept.
+        changed: Choices that differ from the member at the point, so that limits are
+            kept, or that it scores better within them.
         searched_for: The device of the search, where that is not the table's.
     """
 
@@ -38,7 +39,7 @@ class Member:
     table: LatencyTable
     limits: Limits = NO_LIMITS
     by_point: bool = True
-    repaired: int = 0
+    changed: int = 0
     searched_for: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -61,7 +62,7 @@ class Member:
             "strength": strength,
             "budget_means": describe_budget(budget, space.axes),
             "limits": self.limits.given,
-            "repaired_choices": self.repaired,
+            "changed_choices": self.changed,
             "architecture": architecture.to_dict()["ops"],
             "op_counts": architecture.op_counts,
             "op_params": sum(map(op_params, architecture.entries)),

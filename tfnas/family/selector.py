@@ -114,7 +114,7 @@ class Selector:
             self.table,
             request.limits,
             by_point=request.point is not None,
-            repaired=sum(map(ne, before.indices, chosen.indices)),
+            changed=sum(map(ne, before.indices, chosen.indices)),
             searched_for={"target": searched.target, **searched.device},
         )
 

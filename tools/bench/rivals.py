@@ -34,8 +34,10 @@ from tfnas.networks.evaluate import accuracy
 from tfnas.networks.weights import named_weights
 from tfnas.search.run import Run
 from tfnas.spaces.architecture import Architecture, random_architecture
+from tfnas.support.files import write_text
 
 RIVALS, TRIES = 24, 100_000
+WHO = ("family", "random", "shuffled")
 # A random network within a limit uses at least this share of it.
 NEAR = 0.85
 
@@ -100,23 +102,45 @@ def compare(
     """One row for each limit; rows that were kept are read."""
     selector = Selector(run)
     start = None if from_scratch else named_weights(selector.search.supernet)
-    data = part_of(selector.data, images)
-    config, rng = TrainConfig(epochs=epochs), random.Random(0)
-    facts = f"{limits}-{images}-{epochs}-{from_scratch}-{weights_of(run)}"
-    kept = run.path / f"rivals-{facts}.jsonl"
-    lines = kept.read_text().splitlines() if kept.exists() else []
-    rows = [json.loads(line) for line in lines]
-    for number, limit in enumerate(limits_over(selector.table, limits)):
-        who = contestants(selector, limit, rng)
-        if number < len(rows):
-            continue
-        row: dict[str, Any] = {"limit": limit}
-        for name, network in who.items():
-            row[name] = network and trained(network, data, config, start)
+    data, config = part_of(selector.data, images), TrainConfig(epochs=epochs)
+    facts = f"{images}-{epochs}-{from_scratch}"
+    kept = run.path / f"rivals-{limits}-{facts}-{weights_of(run)}.jsonl"
+    rows = read_lines(kept)
+    for row in drawn(selector, limits)[len(rows) :]:
+        for name in WHO:
+            ops = row[f"{name}_ops"]
+            who = ops and Architecture.of_ops(selector.search.space, ops)
+            row[name] = who and trained(who, data, config, start)
         rows.append(row)
-        kept.write_text("\n".join(map(json.dumps, rows)) + "\n")
+        write_lines(kept, rows)
         print(json.dumps(row), flush=True)
     return rows
+
+
+def drawn(selector: Selector, limits: int) -> list[dict[str, Any]]:
+    """Who is trained for each limit; kept, since all starts compare the same ones."""
+    kept = selector.run.path / f"rivals-{limits}-{weights_of(selector.run)}.jsonl"
+    rows, rng = read_lines(kept), random.Random(0)
+    for number, limit in enumerate(limits_over(selector.table, limits)):
+        if number < len(rows):
+            continue
+        rng.seed(number)
+        who = contestants(selector, limit, rng)
+        ops = {f"{name}_ops": one and one.ops for name, one in who.items()}
+        rows.append({"limit": limit, **ops})
+        write_lines(kept, rows)
+    return rows
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """JSON objects, one a line; none where there is no file."""
+    lines = path.read_text().splitlines() if path.exists() else []
+    return [json.loads(line) for line in lines]
+
+
+def write_lines(path: Path, rows: list[dict[str, Any]]) -> None:
+    """Write them."""
+    write_text(path, "".join(json.dumps(row) + "\n" for row in rows))
 
 
 def part_of(data: Dataset, images: int) -> Dataset:
