@@ -90,6 +90,27 @@ def test_a_member_is_stem_blocks_and_head_with_the_weights_of_its_definition():
     assert model.output_shape == (None, 4)
 
 
+@pytest.mark.parametrize(
+    ("grid", "parts", "of_pixels"),
+    [
+        # the last map is 4 x 3, of the numbers 0 to 11
+        (1, 1, [[(0 + 11) / 2]]),
+        (2, 4, [[(0 + 1 + 3 + 4) / 4, (2 + 5) / 2], [(6 + 7 + 9 + 10) / 4, 9.5]]),
+        (4, 12, np.arange(12).reshape(4, 3)),
+    ],
+)
+def test_logits_are_made_of_a_grid_of_means(grid, parts, of_pixels):
+    space = replace(SMALL, head=0, grid=grid)
+    model = build(Architecture.of_ops(space, ("skip", "conv_3x3", "conv_3x3")))
+    logits = model.get_layer("logits")
+
+    assert logits.kernel.shape == (parts * 12, 4)
+    means = keras.Model(model.get_layer("block2_conv_3x3_relu").output, logits.input)
+    pixels = np.repeat(np.arange(12.0).reshape(1, 4, 3, 1), 12, axis=3)
+    expected = np.repeat(np.ravel(of_pixels)[None, :, None], 12, axis=2)
+    np.testing.assert_allclose(means(pixels), expected.reshape(1, -1))
+
+
 def test_a_chain_without_stem_and_head_begins_with_an_op_of_stride_4():
     ops = ("skip", "conv_3x3", "patches_8_8", "patches_8")
     bare = replace(SMALL, stem=0, head=0, stages=((8, 2, 4), (12, 1, 2)), ops=ops)
@@ -164,6 +185,8 @@ def test_blocks_add_to_their_input_but_for_empty_and_plain_ones():
         ({"stem": -1}, "stem is a whole number from 0, got -1"),
         ({"stem": 0, "first": 8}, "first stands after a stem"),
         ({"head": "x"}, "head is a whole number from 0, got 'x'"),
+        ({"grid": 0}, "grid is a whole number from 1, got 0"),
+        ({"grid": 2.0}, "grid is a whole number from 1, got 2.0"),
     ],
 )
 def test_a_chain_that_cannot_be_is_refused(values, message):

@@ -30,6 +30,7 @@ class _Shapes:
 
     def __init__(self) -> None:
         self.steps: list[tuple[list[_Map], _Map]] = []
+        self.channels = 0
         self._merged: dict[tuple[Any, ...], _Map] = {}
 
     def __getattr__(self, kind: str) -> Callable[..., Any]:
@@ -50,6 +51,7 @@ class _Shapes:
             return self._merged[key]
         shapes = tuple(one.shape for one in inputs)
         self.steps.append((inputs, made := _Map(_output_shape(*layer, shapes))))
+        self.channels += 0 if layer[0] == "Flatten" else made.shape[-1]
         if layer[0] in _MERGED:
             self._merged[key] = made
         return made
@@ -87,5 +89,4 @@ def arena_guess(architecture: Architecture) -> int:
     """
     shapes = _Shapes()
     alive: int = build(architecture, layers=shapes, model=shapes.most_alive)
-    channels = sum(made.shape[-1] for _, made in shapes.steps)
-    return alive + _OF_OP * len(shapes.steps) + _OF_CHANNEL * channels
+    return alive + _OF_OP * len(shapes.steps) + _OF_CHANNEL * shapes.channels

@@ -32,6 +32,8 @@ class ChainSpace(Space):
             in MobileNetV2; 0 for none.
         stages: Channels, number of blocks, and stride of the first block of each stage.
         head: Channels of the 1x1 convolution after the blocks; 0 for none.
+        grid: Logits are made of means over so many parts of the last map's height and
+            width, or of the map itself where it has no more; 1 for the mean of it all.
         width: Multiplies all channels but those of the head; above 0, at most 8.
         ops: Candidates of every block.
         groups: Axes of the budget, each with its ops.
@@ -48,6 +50,7 @@ class ChainSpace(Space):
     stem: int = 16
     stages: tuple[tuple[int, int, int], ...] = ((16, 2, 1), (32, 2, 2), (64, 2, 2))
     head: int = 128
+    grid: int = 1
     first: int = 0
     width: float = 1.0
     ops: tuple[str, ...] = ("skip", "ir_k3_e3", "ir_k5_e3", "fused_k3_e3", "conv_3x3")
@@ -71,6 +74,8 @@ class ChainSpace(Space):
             raise SettingsError(f"Numbers of a stage begin at 1, got {self.stages}")
         if type(self.width) not in (int, float) or not 0 < self.width <= 8:
             raise SettingsError(f"width is above 0 and at most 8, got {self.width!r}")
+        if type(self.grid) is not int or self.grid < 1:
+            raise SettingsError(f"grid is a whole number from 1, got {self.grid!r}")
         super().__post_init__()
         self._require_an_op_everywhere()
 
@@ -146,8 +151,18 @@ class ChainSpace(Space):
             x = x if y is None else y
         if self.head:
             x = run(conv_bn(layers, self.head, 1, "head"), x)
-        pooled = layers.GlobalAveragePooling2D(name="pool")(x)
+        pooled = self._pooled(x, layers)
         return layers.Dense(self.num_classes, dtype="float32", name="logits")(pooled)
+
+    def _pooled(self, x: Any, layers: Any) -> Any:
+        """Means over the parts of a grid, one after another."""
+        if self.grid == 1:
+            return layers.GlobalAveragePooling2D(name="pool")(x)
+        height, width, _ = self.slots[-1].output_shape
+        size = -(-height // self.grid), -(-width // self.grid)
+        if size != (1, 1):
+            x = layers.AveragePooling2D(size, padding="same", name="pool")(x)
+        return layers.Flatten(name="flat")(x)
 
     def skeleton(self) -> tuple[Space, tuple[str, ...]]:
         """The network of empty blocks, and of the first op where none may be empty."""

@@ -9,6 +9,7 @@ from twins import ALIKE, MIXED, network_of, noise
 from tfnas.networks.convert import convert_int8
 from tfnas.spaces.architecture import Architecture
 from tfnas.spaces.cell import CellSpace
+from tfnas.spaces.chain import ChainSpace
 from tfnas.spaces.space import DEPLOYABLE
 from tfnas.tflite.graph import check_int8
 from tfnas.tflite.interpreter import TfliteModel
@@ -34,11 +35,19 @@ OTHERS = CellSpace(
 RARE = Architecture(OTHERS, (0, 1, 2, 4, 3, 0, 1, 3, 4))
 
 
+# Its map is not pooled: means of four whole numbers lie halfway too often.
+GRID = ChainSpace(
+    (8, 8, 1), 3, stem=4, stages=((4, 2, 1),), head=0, grid=4, ops=("skip", "conv_3x3")
+)
+OF_A_GRID = Architecture(GRID, (1, 0))
+
+
 ONE_SCALE = Traits(per_tensor_dense=True)
 
 
 @pytest.mark.parametrize(
-    ("member", "traits"), [(MIXED, PLAIN), (ALIKE, ONE_SCALE), (RARE, PLAIN)]
+    ("member", "traits"),
+    [(MIXED, PLAIN), (ALIKE, ONE_SCALE), (RARE, PLAIN), (OF_A_GRID, PLAIN)],
 )
 def test_int8_has_the_ops_of_post_training_and_rounds_as_training_did(member, traits):
     model, images = network_of(member), noise(member)

@@ -18,6 +18,7 @@ _KEEP_THE_GRID = (
     _layers.MaxPooling2D,
     _layers.AveragePooling2D,
     _layers.Concatenate,
+    _layers.Flatten,
 )
 _MEASURED_AT_ONCE = 50
 # What ReLU cuts off almost everywhere needs a scale too, and not a tiny one: XNNPACK
