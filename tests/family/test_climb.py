@@ -1,5 +1,5 @@
 import pytest
-from stand_ins import MEMBER, TINY, convolutions
+from stand_ins import MEMBER, TINY, StandInScores, convolutions
 
 from tfnas.family.climb import climbed
 from tfnas.family.repair import single_changes
@@ -9,24 +9,12 @@ POOLS = Architecture(TINY, (0, 0, 0, 0))
 EVERYTHING = Architecture(TINY, (2, 2, 2, 2))
 
 
-class Scores:
-    def __init__(self, few, fully):
-        self.few, self.all_images, self.looked_at = few, fully, []
-
-    def __call__(self, member):
-        return self.few(member)
-
-    def fully(self, member):
-        self.looked_at.append(member)
-        return self.all_images(member)
-
-
 def always(member):
     return True
 
 
 def climb(start=POOLS, keeps=always, passes=always, few=convolutions, fully=None):
-    return climbed(start, keeps, passes, Scores(few, fully or few))
+    return climbed(start, keeps, passes, StandInScores(few, fully))
 
 
 def test_single_changes_are_taken_while_they_score_better():
@@ -52,8 +40,9 @@ def test_all_images_have_the_last_word_on_what_few_of_them_put_first():
 def test_only_the_best_by_few_images_are_looked_at_on_all(monkeypatch):
     monkeypatch.setattr("tfnas.family.climb._COMPARED", 2)
     changes = single_changes(POOLS)
-    scores = Scores(changes.index, lambda member: 0.5)
+    scores = StandInScores(changes.index, lambda member: 0.5)
 
     climbed(POOLS, always, always, scores)
 
     assert {*scores.looked_at} == {POOLS, *changes[-2:]}
+    assert len(scores.looked_at) == 3

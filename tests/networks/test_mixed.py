@@ -146,6 +146,17 @@ def test_an_op_whose_layers_keep_a_state_is_refused(x, monkeypatch):
         make("sampled", choice=2)(x, gamma([1, 0, 0, 0]))
 
 
+def test_a_plain_op_of_layers_that_cannot_be_folded_is_refused(monkeypatch):
+    def odd(layers, slot, name):
+        return [layers.Conv2D(4, 3, padding="same", name=name)]
+
+    monkeypatch.setattr(
+        mixed_module, "find_op", lambda name: Op("odd", odd, plain=True)
+    )
+    with pytest.raises(SettingsError, match="odd is plain and has 1 layers"):
+        make("sampled")
+
+
 def test_an_unknown_mode_is_refused():
     with pytest.raises(ValueError, match="must be 'soft' or 'sampled'"):
         make("hard")

@@ -54,7 +54,7 @@ def test_edges_between_nodes_of_a_reduction_cell_see_the_halved_map():
         ({"ops": ["none", "none"]}, "at least two ops and each once"),
         ({"ops": ["none"]}, "at least two ops and each once"),
         ({"input_shape": [28, 28]}, "input_shape is height, width, channels"),
-        ({"chanels": 8}, "Unknown key of a space: Did you mean 'channels'"),
+        ({"chanels": 8}, r"Unknown key 'chanels'\. Did you mean 'channels'"),
         ({"nodes": "four"}, "nodes of a space must be a whole number from 1"),
     ],
 )

@@ -124,11 +124,6 @@ def test_with_branches_inputs_are_added_before_each_activation():
     assert run(chain[:3], 0.5) == 2
 
 
-def test_a_plain_op_of_other_layers_than_it_may_have_is_refused():
-    with pytest.raises(SettingsError, match="odd_conv begins a plain op of 1 layers"):
-        run([keras.layers.Conv2D(4, 3, name="odd_conv")], 0.5, branches=True)
-
-
 @pytest.mark.parametrize(
     ("op", "channels", "stride", "has"),
     [

@@ -4,17 +4,16 @@ from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 
 from tfnas.errors import LimitError
-from tfnas.family.climb import Scores, climbed
+from tfnas.family.climb import climbed
 from tfnas.family.extremes import fastest
 from tfnas.family.family import Family
 from tfnas.family.limits import Limits
-from tfnas.family.member import Score, priced
+from tfnas.family.member import Score, Scores, priced, scores_of
 from tfnas.family.repair import bytes_guess, repaired, usage_of
 from tfnas.latency.table import LatencyTable
 from tfnas.networks.counts import count_params
 from tfnas.spaces.architecture import Architecture
 from tfnas.spaces.simplex import Point
-from tfnas.support.progress import bar
 
 # So many members just within the limits, and so many just beyond them, are looked at.
 _NEAR = 8
@@ -48,7 +47,10 @@ def best_within(
     passes, goal = _Checked(check, family.members), fastest(family.table)
     usage = _usage(family, limits, passes)
     found = _candidates(family, usage, goal, passes, score)
-    start = next(filter(passes, _ranked(found, score)), None)
+    title = f"Comparing {len(found)} candidates"
+    full = scores_of(found, score.fully, title)
+    ranked = sorted(found, key=full.__getitem__, reverse=True)
+    start = next(filter(passes, ranked), None)
     if start is None:
         raise passes.last_error or LimitError(_impossible(goal, family.table, limits))
     point = passes.points[start]
@@ -59,17 +61,6 @@ def best_within(
 
     best = climbed(start, lambda changed: usage(changed) <= 1, fits, score)
     return best, passes.points[best]
-
-
-def _ranked(members: Sequence[Architecture], score: Scores) -> list[Architecture]:
-    """The best on all images first, with a line of progress."""
-    scores = {}
-    title = f"Comparing {len(members)} candidates"
-    with bar(len(members), title, delay_s=1) as progress:
-        for member in members:
-            scores[member] = score.fully(member)
-            progress.update()
-    return sorted(members, key=scores.__getitem__, reverse=True)
 
 
 def near(

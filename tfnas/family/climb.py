@@ -1,25 +1,14 @@
 """A good network in, one that no single change makes better out."""
 
 from collections.abc import Callable
-from typing import Protocol
 
+from tfnas.family.member import Scores, scores_of
 from tfnas.family.repair import single_changes
 from tfnas.spaces.architecture import Architecture
-from tfnas.support.progress import bar
 
 # Of the changes of a step, so many are compared on all images.
 _COMPARED = 8
 Keeps = Callable[[Architecture], bool]
-
-
-class Scores(Protocol):
-    """How good members are: a quick look, and one at all images."""
-
-    def __call__(self, member: Architecture) -> float:
-        """Accuracy on few images."""
-
-    def fully(self, member: Architecture) -> float:
-        """Accuracy on all images."""
 
 
 def climbed(
@@ -37,17 +26,15 @@ def climbed(
         passes: Whether it keeps those that take longer to tell.
         score: Accuracy of a network with the supernet's weights.
     """
+    best = score.fully(member)
     while True:
         others = [other for other in single_changes(member) if keeps(other)]
-        with bar(len(others), "Trying single changes", delay_s=1) as progress:
-            quick = {}
-            for other in others:
-                quick[other] = score(other)
-                progress.update()
+        quick = scores_of(others, score, "Trying single changes")
         near = sorted(others, key=quick.__getitem__, reverse=True)[:_COMPARED]
-        better = [one for one in near if score.fully(one) > score.fully(member)]
-        better.sort(key=score.fully, reverse=True)
+        full = {one: score.fully(one) for one in near}
+        better = [one for one in near if full[one] > best]
+        better.sort(key=full.__getitem__, reverse=True)
         step = next(filter(passes, better), None)
         if step is None:
             return member
-        member = step
+        member, best = step, full[step]

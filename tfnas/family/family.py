@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 
 from tfnas.errors import RunError, SettingsError
-from tfnas.family.member import Score, priced
+from tfnas.family.member import Score, priced, scores_of
 from tfnas.latency.table import LatencyTable
 from tfnas.search.derive import POINTS, Logits, derive, sweep
 from tfnas.search.hypernetwork import NEVER
@@ -17,7 +17,6 @@ from tfnas.search.search import Search
 from tfnas.spaces.architecture import Architecture
 from tfnas.spaces.simplex import Point, check_budget
 from tfnas.support.files import read_json, refuse_overwrite, write_json
-from tfnas.support.progress import bar
 
 SCHEMA = 2
 SCORED = 100
@@ -150,13 +149,9 @@ def find_family(
     family = Family(table, points, members, {})
     count = min(scored or SCORED, len(members))
     picks = np.unique(np.linspace(0, len(members) - 1, count).round().astype(int))
-    scores = {}
-    with bar(len(picks), f"Scoring {len(picks)} of {len(members)} members") as progress:
-        for index in picks:
-            member = family.by_latency[index]
-            scores[member] = score(member)
-            progress.update()
-    return Family(table, points, members, scores)
+    picked = [family.by_latency[index] for index in picks]
+    title = f"Scoring {len(picks)} of {len(members)} members"
+    return Family(table, points, members, scores_of(picked, score, title))
 
 
 def logits_for(search: Search, table: LatencyTable) -> Logits:

@@ -1,8 +1,8 @@
 """One network of a family, why it was taken, and what is known of it untrained."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from tfnas.family.limits import NO_LIMITS, Limits
 from tfnas.latency.device import Place, memory_facts, on_target
@@ -13,10 +13,33 @@ from tfnas.networks.convert import FLOATS, INT8, convert_float
 from tfnas.networks.counts import count_macs, count_params, op_params
 from tfnas.spaces.architecture import Architecture
 from tfnas.spaces.simplex import Point, describe_budget, point_name
+from tfnas.support.progress import bar
 from tfnas.targets.registry import target_class
 
 # Accuracy of a network with the supernet's weights.
 Score = Callable[[Architecture], float]
+
+
+class Scores(Protocol):
+    """How good networks are: a quick look, and one at all images."""
+
+    def __call__(self, member: Architecture) -> float:
+        """Accuracy on few images."""
+
+    def fully(self, member: Architecture) -> float:
+        """Accuracy on all images."""
+
+
+def scores_of(
+    members: Collection[Architecture], score: Score, title: str
+) -> dict[Architecture, float]:
+    """The score of each, with a line of progress where that takes longer."""
+    found = {}
+    with bar(len(members), title, delay_s=1) as progress:
+        for member in members:
+            found[member] = score(member)
+            progress.update()
+    return found
 
 
 @dataclass(frozen=True)

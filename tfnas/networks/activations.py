@@ -82,8 +82,8 @@ def _output_shape(
 def arena_guess(architecture: Architecture) -> int:
     """Bytes of the maps that are alive at once, and of what TFLite Micro keeps of ops.
 
-    Of 20 other random networks of `micro` it was off by 2 % on the median, and by -11
-    to +5 %, with a rank correlation of .98; of 10 of the cell space by 7 %, and -5 to
+    Of 20 other random networks of `micro` it was off by 2 % on the median, and by -4 to
+    +4 %, with a rank correlation of .998; of 10 of the cell space by 7 %, and -5 to
     +18 %, with .95. A compiler that plans the memory keeps nothing of ops: then it says
     too much.
     """

@@ -35,7 +35,8 @@ def inherit_folded(
     """
     places = {names[0]: names for names in _places(architecture)}
     if not places:
-        return inherit(model, weights, architecture)
+        inherit(model, weights, architecture)
+        return
     trained = build(architecture, layers=fast_layers, branches=True)
     inherit(trained, weights, architecture)
     recalibrate(trained, batches)
@@ -44,7 +45,6 @@ def inherit_folded(
     moments = _moments(keras.Model(trained.input, sums), batches)
     for conv, norm, _ in places.values():
         _fold(model.get_layer(conv), model.get_layer(norm), *moments[conv])
-    return None
 
 
 def _places(architecture: Architecture) -> Iterator[tuple[str, ...]]:

@@ -65,7 +65,13 @@ class MixedOp(keras.layers.Layer):
     def _layers_of(self, op: Op | None) -> list[Any] | None:
         if op is None or op.chain is None:
             return None
-        return op.chain(layers, self.slot, f"{self.name}_{op.name}")
+        chain = op.chain(layers, self.slot, f"{self.name}_{op.name}")
+        if op.has_branches(self.slot) and len(chain) % 3:
+            raise SettingsError(
+                f"{op.name} is plain and has {len(chain)} layers: they must be "
+                "convolution, batch norm and activation, once or several times"
+            )
+        return chain
 
     def build(self, x_shape: Any, gamma_shape: Any) -> None:
         del gamma_shape
@@ -143,7 +149,5 @@ def _traced(
 def _run(op: Op | None, chain: list[Any] | None, adds: bool, slot: Slot, x: Any) -> Any:
     if op is None or chain is None:
         return x if adds else tf.zeros((tf.shape(x)[0], *slot.output_shape), x.dtype)
-    y = x
-    if chain:
-        y = run(chain, x, branches=op.has_branches(slot), training=True)
+    y = run(chain, x, branches=op.has_branches(slot), training=True)
     return x + y if adds else y

@@ -33,8 +33,8 @@ def inherit(model: Any, weights: Weights, architecture: Architecture) -> None:
     of the supernet's: the space says which.
 
     Args:
-        model: What `build` made of the architecture, with the branches of identity
-            that its layers have there.
+        model: What `build` made of the architecture; with `branches=True` it computes
+            what the supernet does.
         weights: What `named_weights` returned of a supernet.
         architecture: The member.
 

@@ -137,7 +137,7 @@ class Search(keras.Model):
             gamma = tf.where(turn, self.largest, gamma)
         loss, _ = self._move_weights(train, gamma)
         val_loss, logits, facts = self._second_half(train, val, seeds[3:], warm_up)
-        y = val[1][: ops.shape(logits)[0]]
+        y = val[1][: ops.shape(logits)[0]]  # of the part that was looked at
         hits = keras.metrics.sparse_categorical_accuracy(y, logits)
         losses = sum_over_replicas({"loss": loss, "val_half_loss": val_loss})
         return {**losses, "accuracy": ops.mean(hits), **facts}

@@ -75,7 +75,11 @@ def read_space(
     values = _named(name or default_for(input_shape))
     given = {"input_shape": input_shape, "num_classes": num_classes}
     values |= {key: value for key, value in given.items() if value is not None}
-    return space_of(values, typed=True)
+    try:
+        return space_of(values, typed=True)
+    except SettingsError as error:
+        where = f"{name}: " if name and _is_file(Path(name)) else ""
+        raise SettingsError(f"{where}{error}") from error
 
 
 def default_for(input_shape: tuple[int, int, int] | None) -> str:

@@ -268,15 +268,7 @@ def run(chain: Chain, x: Any, *, branches: bool = False, **kwargs: Any) -> Any:
     With branches, each convolution's input is added to what its batch norm puts out, as
     RepVGG is trained (arXiv 2101.03697, section 3): `networks.fold` makes one
     convolution of the two again.
-
-    Raises:
-        SettingsError: If a chain with branches has other layers than it may have.
     """
-    if branches and len(chain) % 3:
-        raise SettingsError(
-            f"{chain[0].name} begins a plain op of {len(chain)} layers: they must be "
-            "convolution, batch norm and activation, once or several times"
-        )
     entered = x
     for number, layer in enumerate(chain):
         if branches and number % 3 == 2:

@@ -281,7 +281,7 @@ class Space(ABC):
         values = {key: value for key, value in values.items() if key != "kind"}
         for key, value in values.items():
             if key not in known:
-                raise SettingsError(f"Unknown key of a space: {nearest(key, [*known])}")
+                raise SettingsError(f"Unknown key {key!r}. {nearest(key, [*known])}")
             listed = isinstance(value, list | tuple | Mapping)
             if isinstance(known[key], tuple) and not listed:
                 raise SettingsError(f"{key} of a space must be a list")
